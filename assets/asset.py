@@ -1,0 +1,149 @@
+"""The shape that all five assets share: partitioned, checked in the same step, publishing a handle.
+
+Here (without postponed annotations, which Dagster cannot read on a context): one shell that turns a stage's plain function into an asset with its columns, checks, tags,
+pool and metadata. Not here: anything that a stage does (`assets/<stage>/build.py`).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from assets.checks import SHARED_CHECKS, Check
+from assets.context import StageContext
+from assets.partitions import batches
+from assets.versions import stage_version
+from io_managers.publish import Staged
+from io_managers.schemas import TABLES
+from resources.errors import SettingError, VersionNotAcceptedError
+from resources.settings import Settings
+
+Build = Callable[[StageContext], Staged]
+Preview = Callable[[StageContext, Staged], str]
+_RESOURCES = frozenset({"settings", "lake", "workers", "progress"})
+# A stage fails only when it cannot go on (lake unreachable, engine gone): worth two more tries.
+_RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
+
+
+def stage_asset(
+    stage: str,
+    settings: Settings,
+    build: Build,
+    *,
+    description: str,
+    upstream: Sequence[str] = (),
+    checks: Sequence[Check] = (),
+    preview: Preview | None = None,
+    compute: str = "cpu",
+    kinds: frozenset[str] = frozenset({"python", "polars", "deltalake"}),
+) -> dg.AssetsDefinition:
+    """The asset of one stage: config and inputs in, one plain function, a `Staged` handle out."""
+    every = (*SHARED_CHECKS, *checks)
+
+    @dg.asset(
+        name=stage,
+        deps=list(upstream),
+        partitions_def=batches,
+        description=description,
+        group_name="quire",
+        kinds=set(kinds),
+        tags={"table": stage, "compute": compute},
+        op_tags={"compute": compute},
+        pool=compute,
+        code_version=stage_version(stage, settings).name,
+        io_manager_key="delta",
+        required_resource_keys=set(_RESOURCES),
+        retry_policy=_RETRY,
+        metadata={"dagster/column_schema": column_schema(stage), "dagster/table_name": stage},
+        check_specs=[
+            dg.AssetCheckSpec(check.__name__, asset=stage, description=check.__doc__)
+            for check in every
+        ],
+    )
+    def _asset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Staged]]:
+        started = time.monotonic()
+        stage_context = StageContext(
+            lake=context.resources.lake,
+            settings=context.resources.settings,
+            workers=context.resources.workers,
+            batch=context.partition_key,
+            run_id=context.run_id,
+            progress=context.resources.progress,
+        )
+        try:
+            staged = build(stage_context)
+        except (VersionNotAcceptedError, SettingError) as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        seconds = time.monotonic() - started
+        metadata = counts_metadata(staged, seconds)
+        if preview is not None:
+            metadata["preview"] = dg.MetadataValue.md(preview(stage_context, staged))
+        results = [check(stage_context.lake, staged) for check in every]
+        yield dg.MaterializeResult(
+            value=staged,
+            metadata=metadata,
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=result.name,
+                    passed=result.passed,
+                    description=result.description,
+                    metadata=dict(result.metadata),
+                )
+                for result in results
+            ],
+        )
+
+    return _asset
+
+
+def column_schema(table: str) -> dg.TableSchema:
+    """The table's columns with types and descriptions, as the UI shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                str(column.dtype),
+                column.description,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=TABLES[table].key == (name,)
+                ),
+            )
+            for name, column in TABLES[table].columns.items()
+        ]
+    )
+
+
+def counts_metadata(staged: Staged, seconds: float) -> dict[str, Any]:
+    """Rows, documents, pages, speed, failures by class and OCR share of one materialisation."""
+    counts = staged.counts
+    rows = sum(file.n_rows for file in staged.tables.get(staged.stage, ()))
+    pages = counts.get("pages", 0)
+    metadata: dict[str, Any] = {
+        "seconds": round(seconds, 2),
+        "version": staged.version,
+        "unchanged": staged.unchanged,
+    }
+    if not staged.unchanged:
+        metadata["dagster/partition_row_count"] = rows
+    if pages:
+        metadata["pages_per_second"] = round(pages / seconds, 2) if seconds else None
+    ocr = counts.get("source_ocr", 0) + counts.get("source_mixed", 0)
+    if staged.stage == "pages" and pages:
+        metadata["ocr_share"] = round(ocr / pages, 4)
+    metadata |= {name: value for name, value in sorted(counts.items()) if not _is_failure(name)}
+    metadata["failures_by_class"] = dg.MetadataValue.json(failures_by_class(counts))
+    return metadata
+
+
+def _is_failure(name: str) -> bool:
+    return name.startswith("failed_")
+
+
+def failures_by_class(counts: Mapping[str, int]) -> dict[str, int]:
+    """Failures of this run by error class."""
+    return {
+        name.removeprefix("failed_"): value
+        for name, value in sorted(counts.items())
+        if _is_failure(name)
+    }

@@ -1,0 +1,90 @@
+"""Documents of a batch: every document that the batch owns gets one markdown, failed ones a row.
+
+Here: the stage's plain function. Not here: how pages become one text (`stitch.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assets.context import StageContext, chunks, digest, owned_documents, rows_by_document
+from assets.docs.records import DocumentInput
+from assets.docs.stitch import stitch
+from assets.versions import stage_version
+from io_managers.publish import Staged
+from io_managers.stage_run import StageRun
+
+_PAGE_INPUT = [
+    "doc_id",
+    "page_number",
+    "version",
+    "input_sha256",
+    "status",
+    "error_class",
+    "n_chars",
+]
+_IMAGE_INPUT = ["doc_id", "page_number", "image_index", "sha256", "role", "status"]
+_PAGE_COLUMNS = ["doc_id", "page_number", "status", "error_class", "height", "blocks"]
+_IMAGE_COLUMNS = ["doc_id", "page_number", "image_index", "sha256", "role", "status", "bbox"]
+
+
+def build_docs(context: StageContext) -> Staged:
+    """Stitch every document whose pages or images differ from what its row was made of."""
+    lake, batch = context.lake, context.batch
+    version = stage_version("docs", context.settings)
+    run = StageRun(lake, version, batch, context.run_id, gate=context.settings.gate)
+    documents = owned_documents(lake, batch).to_dicts()
+    inputs = _inputs(context, documents)
+    carried = set(run.carry(inputs)["doc_id"])
+    run.counts["carried"] = len(carried)
+    for chunk in chunks([d for d in documents if d["doc_id"] not in carried]):
+        ids = [d["doc_id"] for d in chunk]
+        pages = rows_by_document(lake, "pages", batch, ids, _PAGE_COLUMNS)
+        images = rows_by_document(lake, "images", batch, ids, _IMAGE_COLUMNS)
+        for document in chunk:
+            doc_id = document["doc_id"]
+            record = stitch(_input(document, pages[doc_id], images[doc_id])).as_row()
+            row = {**record, "doc_id": doc_id, "input_sha256": inputs[doc_id]}
+            run.add("docs", row, 500 + 2 * len(row["markdown"]))
+            run.counts["documents"] += 1
+            context.progress.report(
+                "docs", batch, run.counts["documents"], len(documents) - len(carried)
+            )
+            run.counts[f"docs_{row['status']}"] += 1
+            run.counts["pages"] += row["n_pages"] or 0
+            run.counts["tokens"] += row["n_tokens"]
+    return run.finish()
+
+
+def _inputs(context: StageContext, documents: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """A document's pages and images, each by what decides its content, and its title."""
+    inputs: dict[str, str] = {}
+    for chunk in chunks(documents):
+        ids = [d["doc_id"] for d in chunk]
+        pages = rows_by_document(context.lake, "pages", context.batch, ids, _PAGE_INPUT)
+        images = rows_by_document(context.lake, "images", context.batch, ids, _IMAGE_INPUT)
+        for document in chunk:
+            doc_id = document["doc_id"]
+            inputs[doc_id] = digest(
+                document["title"],
+                document["n_pages"],
+                document["error_class"],
+                [list(row.values()) for row in pages[doc_id]],
+                [list(row.values()) for row in images[doc_id]],
+            )
+    return inputs
+
+
+def _input(
+    document: Mapping[str, Any],
+    pages: Sequence[dict[str, Any]],
+    images: Sequence[dict[str, Any]],
+) -> DocumentInput:
+    return DocumentInput(
+        doc_id=document["doc_id"],
+        file_title=document["title"],
+        n_pages=document["n_pages"],
+        pages=pages,
+        images=images,
+    )

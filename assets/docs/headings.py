@@ -1,0 +1,157 @@
+"""Levels of headings, decided over the whole document.
+
+Here: from font sizes and numbering of all headings to a level each, and the document's title. Not
+here: whether a block is a heading at all, which layout decides on its page.
+
+A page alone cannot know the level: 14 of 15 headings of one manual changed theirs when its pages
+were parsed one by one. So sizes of all pages are grouped, largest first; within a group the depth
+of the numbering ("2.1.3") refines the level.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from assets.docs.records import Block, Page, clean
+
+Place = tuple[int, int]
+
+MAX_LEVEL: Final = 6
+MAX_CHARS: Final = 300
+"""A longer "heading" is a paragraph in large type."""
+SAME_SIZE: Final = 0.96
+"""Sizes of a text layer above this ratio are one group (rounding, small caps)."""
+SAME_SIZE_OCR: Final = 0.85
+"""The same for OCR, whose sizes come from the height of a line's box."""
+
+_NUMBERED: Final = re.compile(r"\s*(?:(\d{1,2}(?:\.\d{1,3})*)\.?|([A-Z](?:\.\d{1,3})+)\.?)\s+\S")
+_MAX_TITLE: Final = 300
+_JUNK_TITLE: Final = re.compile(
+    r"(?i)^(?:untitled.*|title|document\d*|slide \d+|powerpoint presentation|.*\.(?:pdf|docx?|tex"
+    r"|dvi|indd|qxd|ps|rtf|xlsx?|pptx?|odt|p65|fm|book|wpd|html?))$"
+)
+_TITLE_PREFIX: Final = re.compile(r"(?i)^microsoft (?:word|powerpoint|excel) - ")
+
+
+@dataclass(frozen=True)
+class Headings:
+    """The level of each heading by place, and the document's title."""
+
+    levels: dict[Place, int]
+    title: str | None
+
+
+def decide_headings(
+    pages: Sequence[Page], left_out: set[Place], file_title: str | None
+) -> Headings:
+    """Levels from 1 to 6 for all title and heading blocks that stay in, and a title."""
+    blocks = [
+        block
+        for page in pages
+        if not page.unsupported
+        for block in page.blocks
+        if is_heading(block) and (block.page, block.index) not in left_out
+    ]
+    titles = _title_blocks(blocks)
+    shown = titles or _likely_title(blocks)
+    places = {(block.page, block.index) for block in shown}
+    others = [block for block in blocks if (block.page, block.index) not in places]
+    levels = dict.fromkeys(places, 1)
+    levels.update(_levels(others, top=2 if shown else 1, cover=_cover_pages(len(pages))))
+    return Headings(levels, _title(titles, shown, file_title))
+
+
+def is_heading(block: Block) -> bool:
+    """Whether a block can be written as a heading."""
+    return block.kind in ("title", "heading") and 0 < len(block.text.strip()) <= MAX_CHARS
+
+
+def _title_blocks(blocks: Sequence[Block]) -> list[Block]:
+    """The title blocks of the first page that has any, if that is one of the first three."""
+    first = next((b.page for b in blocks if b.kind == "title"), None)
+    if first is None or first > 3:
+        return []
+    return [b for b in blocks if b.kind == "title" and b.page == first]
+
+
+def _likely_title(blocks: Sequence[Block]) -> list[Block]:
+    """The heading that is the title though layout does not say so, or none.
+
+    The largest of the first two pages if nothing there is as large; else, when the first page
+    starts with a heading, that one.
+    """
+    early = [block for block in blocks if block.page <= 2]
+    if not early:
+        return []
+    largest = max(_size(block) for block in early)
+    candidates = [block for block in early if _size(block) >= largest * SAME_SIZE]
+    if len(candidates) > 1:
+        candidates = [block for block in early[:1] if block.page == 1 and block.index < 3]
+    return [block for block in candidates if not _depth(block.text)]
+
+
+def _cover_pages(n_pages: int) -> int:
+    """How many pages at the start may be set in type of their own."""
+    return min(3, 1 + n_pages // 15)
+
+
+def _levels(blocks: Sequence[Block], top: int, cover: int) -> dict[Place, int]:
+    groups = _size_groups(blocks)
+    used = {groups[_size(block)] for block in blocks}
+    # Type that only the cover uses makes no level of its own: everything else would sink.
+    later = {groups[_size(block)] for block in blocks if block.page > cover} or used
+    depths = _depths(blocks, groups)
+    ranks = sorted({(groups[_size(b)], depth) for b, depth in depths if groups[_size(b)] in later})
+    order = {rank: position for position, rank in enumerate(ranks)}
+    levels = {}
+    for block, depth in depths:
+        position = order.get((groups[_size(block)], depth), 0)
+        levels[(block.page, block.index)] = min(top + position, MAX_LEVEL)
+    return levels
+
+
+def _size(block: Block) -> float:
+    return round(block.font_size or 0.0, 1)
+
+
+def _size_groups(blocks: Sequence[Block]) -> dict[float, int]:
+    """The group of each font size, 0 for the largest."""
+    by_ocr = sum(block.source == "ocr" for block in blocks) * 2 > len(blocks)
+    ratio = SAME_SIZE_OCR if by_ocr else SAME_SIZE
+    groups: dict[float, int] = {}
+    largest, number = 0.0, -1
+    for size in sorted({_size(block) for block in blocks}, reverse=True):
+        if number < 0 or size < largest * ratio:
+            largest, number = size, number + 1
+        groups[size] = number
+    return groups
+
+
+def _depths(blocks: Sequence[Block], groups: dict[float, int]) -> list[tuple[Block, int]]:
+    """Each heading with the depth of its numbering; without a number, the least of its group."""
+    numbered = [(block, _depth(block.text)) for block in blocks]
+    least: dict[int, int] = {}
+    for block, depth in numbered:
+        if depth:
+            group = groups[_size(block)]
+            least[group] = min(depth, least.get(group, depth))
+    return [(block, depth or least.get(groups[_size(block)], 0)) for block, depth in numbered]
+
+
+def _depth(text: str) -> int:
+    found = _NUMBERED.match(text)
+    if found is None:
+        return 0
+    return (found.group(1) or found.group(2)).count(".") + 1
+
+
+def _title(titles: Sequence[Block], shown: Sequence[Block], file_title: str | None) -> str | None:
+    """From the title block, else the metadata, else the heading that looks like the title."""
+    metadata = " ".join(_TITLE_PREFIX.sub("", clean(file_title).strip()).split())
+    if not titles and len(metadata) > 2 and not _JUNK_TITLE.match(metadata):
+        return metadata[:_MAX_TITLE]
+    text = " ".join(" ".join(block.text.split()) for block in shown)
+    return text[:_MAX_TITLE].strip() or None

@@ -1,0 +1,157 @@
+"""From the pages and images of a document to its one markdown: the plain function of the stage.
+
+Here: walking the blocks in order, and which of them are joined. Each decision has its module:
+`furniture.py` (left out), `headings.py` (levels, title), `joining.py` (lines, hyphens, paragraphs),
+`tables.py`, `figures.py`, `render.py` (shapes). Not here: Dagster, tables of the lake, versions.
+
+Everything is decided from all pages at once, so the result does not depend on how pages were cut
+into tasks. Time and memory are linear in the number of blocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from assets.docs.figures import Figures
+from assets.docs.furniture import find_furniture
+from assets.docs.headings import decide_headings
+from assets.docs.joining import Vocabulary, continues, is_smaller
+from assets.docs.records import (
+    Block,
+    DocRecord,
+    DocStatus,
+    DocumentInput,
+    Page,
+    read_pages,
+)
+from assets.docs.render import Context, Piece, lay_out, render_comments, render_pieces
+from assets.docs.tables import Rows, continue_rows, is_continued, read_table
+from assets.docs.tokens import estimate_tokens
+
+
+def stitch(document: DocumentInput) -> DocRecord:
+    """One markdown per document, complete even when some of its pages or images failed."""
+    pages = read_pages(document.pages, document.n_pages)
+    figures = Figures(document.images)
+    left_out = find_furniture(pages, _picture_keys(pages, figures))
+    headings = decide_headings(pages, left_out, document.file_title)
+    words = Vocabulary(block.text for page in pages for block in page.blocks)
+    context = Context(headings.levels, words, figures)
+    pieces = list(_pieces(pages, left_out))
+    parts = lay_out(render_pieces(pieces, context))
+    parts.extend(render_comments(pages, context))
+    if not pages:
+        parts.append("> [the document could not be read]")
+    markdown = "\n\n".join(part for part in parts if part)
+    if markdown:
+        markdown += "\n"
+    n_failed = sum(page.status == "failed" for page in pages)
+    return DocRecord(
+        doc_id=document.doc_id,
+        title=headings.title,
+        markdown=markdown,
+        n_pages=document.n_pages,
+        n_failed_pages=n_failed,
+        n_images=context.n_images,
+        n_tokens=estimate_tokens(markdown),
+        content_sha256=hashlib.sha256(markdown.encode()).hexdigest(),
+        status=_status(pages, n_failed, figures, context),
+    )
+
+
+def _status(pages: Sequence[Page], n_failed: int, figures: Figures, context: Context) -> DocStatus:
+    if n_failed == len(pages):
+        return "failed"
+    whole = all(page.status == "ok" for page in pages)
+    return "ok" if whole and not figures.any_failed and not context.missing else "partial"
+
+
+def _picture_keys(pages: Sequence[Page], figures: Figures) -> dict[tuple[int, int], str]:
+    return {
+        (block.page, block.index): sha256
+        for page in pages
+        for block in page.blocks
+        if block.kind == "picture" and (sha256 := figures.sha256_of(block)) is not None
+    }
+
+
+@dataclass
+class _Open:
+    """The piece that may still go on, and what stands beside the text until it does."""
+
+    piece: Piece | None = None
+    beside: list[Piece] = field(default_factory=list)
+
+    def close(self) -> Iterator[Piece]:
+        if self.piece is not None:
+            yield self.piece
+        yield from self.beside
+        self.piece, self.beside = None, []
+
+
+_BESIDE = frozenset({"picture", "caption", "footnote", "header", "footer"})
+"""Kinds that may stand between the two halves of a paragraph or table; they follow the whole."""
+
+
+def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]]) -> Iterator[Piece]:
+    """The blocks that stay in, joined where the page broke them, and a note for each bad page."""
+    state = _Open()
+    for notice, page in _with_notices(pages):
+        if notice is not None:
+            yield from state.close()
+            yield notice
+        for block in page.blocks:
+            if (block.page, block.index) in left_out or block.kind == "annotation":
+                continue
+            if page.unsupported:
+                yield Piece("aside", [block])
+                continue
+            yield from _step(state, block)
+    yield from state.close()
+
+
+def _step(state: _Open, block: Block) -> Iterator[Piece]:
+    open_block = state.piece.blocks[-1] if state.piece is not None else None
+    if open_block is not None and (block.kind in _BESIDE or is_smaller(open_block, block)):
+        state.beside.append(Piece("block", [block]))
+        return
+    rows = read_table(block) if block.kind == "table" else ()
+    if state.piece is not None and _goes_on(state.piece, block, rows):
+        if rows:
+            state.piece.rows.extend(continue_rows(state.piece.rows[0], rows))
+        state.piece.blocks.append(block)
+        return
+    yield from state.close()
+    state.piece = Piece("block", [block], list(rows))
+
+
+def _goes_on(piece: Piece, block: Block, rows: Rows) -> bool:
+    last = piece.blocks[-1]
+    if last.kind == "table":
+        return bool(rows) and is_continued(last, tuple(piece.rows), block, rows)
+    return continues(last, block)
+
+
+def _with_notices(pages: Sequence[Page]) -> Iterator[tuple[Piece | None, Page]]:
+    """Each page with the note before it; neighbouring pages that failed alike share one note."""
+    start = 0
+    while start < len(pages):
+        page = pages[start]
+        end = start + 1
+        if page.status == "failed":
+            while end < len(pages) and _same_failure(page, pages[end]):
+                end += 1
+            which = f"page {page.number}" if end == start + 1 else f"pages {page.number}-{end}"
+            yield Piece.note(f"{which} could not be read: {page.error_class or 'unknown'}"), page
+        elif page.status == "partial":
+            reason = page.error_class or "unknown"
+            yield Piece.note(f"page {page.number} was read in part: {reason}"), page
+        else:
+            yield None, page
+        start = end
+
+
+def _same_failure(first: Page, other: Page) -> bool:
+    return other.status == "failed" and other.error_class == first.error_class

@@ -1,0 +1,70 @@
+"""Pipe tables: reading the ones of the pages, writing them anew, joining over pages.
+
+Here: rows and cells. Not here: finding a table on a page (the pages stage does).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from assets.docs.joining import shorten_leaders
+from assets.docs.markup import cell, unescape
+from assets.docs.records import Block
+
+Rows = tuple[tuple[str, ...], ...]
+
+_SPLIT: Final = re.compile(r"(?<!\\)((?:\\\\)*)\|")
+_DELIMITER: Final = re.compile(r":?-{1,}:?")
+_BREAK: Final = re.compile(r"(?<!\\)<br\s*/?>", re.IGNORECASE)
+
+SAME_EDGE_POINTS: Final = 12.0
+"""Left and right edges of a table and its continuation differ by less than this."""
+
+
+def read_table(block: Block) -> Rows:
+    """The rows of a table block, head first, all equally wide; empty when it is no pipe table."""
+    lines = [line.strip() for line in block.markdown.split("\n") if line.strip()]
+    if len(lines) < 2 or not all(line.startswith("|") for line in lines):
+        return ()
+    rows = [_cells(line) for line in lines]
+    if not all(_DELIMITER.fullmatch(text) for text in rows[1]):
+        return ()
+    del rows[1]
+    width = max(len(row) for row in rows)
+    return tuple((*row, *([""] * (width - len(row)))) for row in rows)
+
+
+def _cells(line: str) -> tuple[str, ...]:
+    inner = line[1:]
+    # Odd numbers of backslashes before a bar escape it; keep even ones with their cell.
+    marked = _SPLIT.sub(lambda found: found.group(1) + "\x00", inner)
+    parts = marked.split("\x00")
+    if parts and not parts[-1].strip():
+        parts.pop()
+    return tuple(shorten_leaders(unescape(_BREAK.sub("\n", part.strip()))) for part in parts)
+
+
+def write_table(rows: Rows) -> str:
+    """Rows as a pipe table; every cell is escaped."""
+    written = ["|" + "|".join(cell(text) for text in row) + "|" for row in rows]
+    written.insert(1, "|" + "|".join("---" for _ in rows[0]) + "|")
+    return "\n".join(written)
+
+
+def is_continued(before: Block, before_rows: Rows, after: Block, after_rows: Rows) -> bool:
+    """Whether a table goes on at the top of the next page: as many columns, at the same place."""
+    return (
+        bool(before_rows and after_rows)
+        and after.page == before.page + 1
+        and len(before_rows[0]) == len(after_rows[0])
+        and abs(before.x0 - after.x0) <= SAME_EDGE_POINTS
+        and abs(before.x1 - after.x1) <= SAME_EDGE_POINTS
+    )
+
+
+def continue_rows(head: Sequence[str], rows: Rows) -> Rows:
+    """The rows that a continuation adds: without its head when that only repeats the first."""
+    same = [" ".join(text.split()).casefold() for text in rows[0]]
+    return rows[1:] if same == [" ".join(text.split()).casefold() for text in head] else rows

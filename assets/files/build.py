@@ -1,0 +1,123 @@
+"""Files of a batch: each sighting hashed and triaged in a worker, owned once or marked a duplicate.
+
+Here: the stage's plain function. Not here: how a PDF is triaged (`triage.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any, Final
+
+import polars as pl
+
+from assets.context import StageContext, digest
+from assets.versions import stage_version
+from io_managers.contents import claim
+from io_managers.publish import Staged
+from io_managers.stage_run import StageRun, Subject
+from resources.errors import DocumentError, ErrorClass
+from resources.landing.sightings import local_copy
+from resources.workers.pool import Task
+
+_TRIAGE: Final = "assets.files.triage:triage"
+_FROM_TRIAGE: Final = ("doc_id", "n_bytes", "n_pages", "n_attachments", "n_form_fields", "title")
+
+
+def build_files(context: StageContext) -> Staged:
+    """Triage every file of the batch's manifest and decide who owns each document."""
+    lake, batch = context.lake, context.batch
+    run = StageRun(lake, stage_version("files", context.settings), batch, context.run_id, gate=context.settings.gate)
+    manifest = lake.read("manifest", batch=batch).to_dicts()
+    inputs = {row["uri"]: file_input(row) for row in manifest}
+    carried = set(run.carry(inputs, unit="uri")["uri"])
+    todo = [row for row in manifest if row["uri"] not in carried]
+    triaged = _triage_all(context, todo)
+    first: dict[str, str] = {}
+    for uri, found in sorted(triaged.items()):
+        if found["doc_id"]:
+            first.setdefault(found["doc_id"], uri)
+    owners = claim(lake, batch, first)
+    replaced = _replaced(context, [row["uri"] for row in todo])
+    for sighting in todo:
+        uri = sighting["uri"]
+        found = triaged[uri]
+        owner = owners.get(found["doc_id"]) if found["doc_id"] else None
+        duplicate = owner is not None and (owner.batch, owner.uri) != (batch, uri)
+        before = replaced.get(uri)
+        row = {
+            **{column: found.get(column) for column in _FROM_TRIAGE},
+            "input_sha256": inputs[uri],
+            "uri": uri,
+            "file_name": sighting["file_name"],
+            "status": "duplicate" if duplicate else found["status"],
+            "duplicate_of_batch": owner.batch if owner is not None and duplicate else None,
+            "supersedes": before if before != found["doc_id"] else None,
+            "error_class": None if duplicate else found["error_class"],
+            "error": None if duplicate else found["error"],
+            "ingested_at": run.now,
+        }
+        run.add("files", row, 500)
+        if row["status"] == "failed":
+            run.fail(Subject(found["doc_id"], uri), found["error_class"], found["error"])
+        run.counts["files"] += 1
+        run.counts[f"files_{row['status']}"] += 1
+        run.counts["pages"] += 0 if duplicate else found["n_pages"] or 0
+    run.counts["carried"] = len(carried)
+    return run.finish()
+
+
+def file_input(row: dict[str, Any]) -> str:
+    """What a sighting is: its uri with its etag, or its size and time."""
+    return digest(row["uri"], row["etag"], row["n_bytes"], str(row["mtime"]))
+
+
+def _triage_all(
+    context: StageContext, sightings: Sequence[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    with ExitStack() as copies:
+
+        def tasks() -> Iterator[Task]:
+            for row in sightings:
+                try:
+                    path = copies.enter_context(
+                        local_copy(row["uri"], row["n_bytes"], row["mtime"])
+                    )
+                except DocumentError as error:
+                    found[row["uri"]] = _failed(error.error_class, str(error))
+                    continue
+                payload = {"path": path, "passwords": list(context.settings.passwords)}
+                yield Task(row["uri"], _TRIAGE, payload)
+
+        for result in context.workers.run(tasks()):
+            uri = result.task.document
+            for record, _ in result.records():
+                found[uri] = record
+            if result.failure is not None:
+                found[uri] = _failed(result.failure.error_class, result.failure.error)
+            context.progress.report("files", context.batch, len(found), len(sightings))
+    for row in sightings:
+        if row["uri"] not in found:
+            found[row["uri"]] = _failed(
+                ErrorClass.INVALID_OUTPUT, "the worker ended without an answer"
+            )
+    return found
+
+
+def _failed(error_class: ErrorClass, error: str) -> dict[str, Any]:
+    return {"doc_id": None, "status": "failed", "error_class": str(error_class), "error": error}
+
+
+def _replaced(context: StageContext, uris: Sequence[str]) -> dict[str, str]:
+    """The document that each uri held in an earlier batch, where it held one."""
+    seen = context.lake.scan("manifest", ["batch", "uri"]).filter(
+        pl.col("uri").is_in(list(uris)) & (pl.col("batch") < context.batch)
+    )
+    earlier = seen.collect()
+    latest: dict[str, str] = {}
+    for batch in sorted(earlier["batch"].unique()):
+        rows = context.lake.read("files", ["uri", "doc_id"], batch=batch)
+        rows = rows.filter(pl.col("uri").is_in(list(uris)) & pl.col("doc_id").is_not_null())
+        latest |= dict(rows.iter_rows())
+    return latest

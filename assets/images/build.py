@@ -1,0 +1,183 @@
+"""Images of a batch: every placement a row, every distinct image stored once.
+
+Here: the stage's plain function. Not here: how an image is found or encoded (`extract.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from assets.context import StageContext, chunks, digest, readable_documents, rows_by_document
+from assets.versions import stage_version
+from io_managers.publish import Staged
+from io_managers.schemas import IMAGES
+from io_managers.stage_run import StageRun, Subject
+from resources.errors import DocumentError, ErrorClass
+from resources.landing.sightings import local_copy
+from resources.workers.pool import Task, TaskFailure
+
+_EXTRACT: Final = "assets.images.extract:extract_images"
+SLICE_PAGES: Final = 32
+_GIVEN: Final = ("version", "batch", "doc_id", "input_sha256")
+_COLUMNS: Final = tuple(c for c in IMAGES.columns if c not in _GIVEN)
+
+
+def build_images(context: StageContext) -> Staged:
+    """Extract the images of every document that this batch owns."""
+    settings = context.settings
+    version = stage_version("images", settings)
+    run = StageRun(context.lake, version, context.batch, context.run_id, gate=settings.gate)
+    documents = readable_documents(context.lake, context.batch).to_dicts()
+    inputs = _inputs(context, documents)
+    carried = run.carry(inputs)
+    published = context.lake.read("images", ["doc_id", "sha256"], batch=context.batch)
+    kept = published.join(carried.select("doc_id").unique(), on="doc_id", how="semi")
+    bytes_kept = kept.select(pl.col("sha256")).drop_nulls().unique()
+    writer = _Writer(run, inputs, stored=set(bytes_kept["sha256"]))
+    empty = _without_images(context, run, inputs)
+    done = set(carried["doc_id"]) | empty
+    run.counts["documents"] = len(documents)
+    todo = [d for d in documents if d["doc_id"] not in done]
+    writer.total = sum(d["n_pages"] for d in todo)
+    for chunk in chunks(todo):
+        _extract(context, writer, chunk)
+    empty |= {d["doc_id"] for d in todo} - writer.documents
+    lines = [f"{doc_id}:{inputs[doc_id]}" for doc_id in sorted(empty)]
+    context.lake.put(_empty_path(context, run), "\n".join(lines).encode())
+    return run.finish({"image_data": bytes_kept})
+
+
+def _without_images(context: StageContext, run: StageRun, inputs: Mapping[str, str]) -> set[str]:
+    """Documents whose last run found no image: they have no row that could be carried over."""
+    path = _empty_path(context, run)
+    held = context.lake.get(path)
+    known = set((held or b"").decode().split())
+    return {doc_id for doc_id, value in inputs.items() if f"{doc_id}:{value}" in known}
+
+
+def _empty_path(context: StageContext, run: StageRun) -> str:
+    return f"_quire/no_images/{context.batch}/{run.version}"
+
+
+def _inputs(context: StageContext, documents: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """What the images of a document depend on: its bytes, and how its pages were read."""
+    columns = ["doc_id", "page_number", "version", "input_sha256", "status", "source", "n_chars"]
+    inputs: dict[str, str] = {}
+    for chunk in chunks(documents):
+        ids = [d["doc_id"] for d in chunk]
+        rows = rows_by_document(context.lake, "pages", context.batch, ids, columns)
+        for doc_id in ids:
+            inputs[doc_id] = digest(doc_id, [list(row.values()) for row in rows[doc_id]])
+    return inputs
+
+
+def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, Any]]) -> None:
+    columns = ["doc_id", "page_number", "source", "blocks"]
+    ids = [d["doc_id"] for d in documents]
+    pages = rows_by_document(context.lake, "pages", context.batch, ids, columns)
+
+    def tasks() -> Iterator[Task]:
+        for document in documents:
+            doc_id = document["doc_id"]
+            numbers = [row["page_number"] for row in pages[doc_id]]
+            try:
+                with local_copy(document["uri"], None, None) as path:
+                    payload = _payload(context, doc_id, path, pages[doc_id])
+            except DocumentError as error:
+                writer.fail(doc_id, TaskFailure(error.error_class, str(error), tuple(numbers)))
+                continue
+            whole = Task(doc_id, _EXTRACT, payload, tuple(numbers))
+            for first in range(0, len(numbers), SLICE_PAGES):
+                yield whole.with_units(numbers[first : first + SLICE_PAGES])
+
+    for result in context.workers.run(tasks()):
+        for record, blob in result.records():
+            writer.add(result.task.document, record, blob)
+        if result.failure is not None:
+            writer.fail(result.task.document, result.failure)
+        writer.pages += len(result.task.units)
+        context.progress.report("images", context.batch, writer.pages, writer.total)
+
+
+def _payload(
+    context: StageContext, doc_id: str, path: str, pages: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "path": path,
+        "doc_id": doc_id,
+        "passwords": list(context.settings.passwords),
+        "keep_scans": context.settings.keep_scans,
+        "pages": [
+            {
+                "page_number": row["page_number"],
+                "source": row["source"],
+                "pictures": [
+                    {"image_index": block["image_index"], "bbox": block["bbox"]}
+                    for block in row["blocks"] or ()
+                    if block["kind"] == "picture"
+                ],
+            }
+            for row in pages
+        ],
+    }
+
+
+class _Writer:
+    """Adds placements, and the bytes of each distinct image once."""
+
+    def __init__(self, run: StageRun, inputs: Mapping[str, str], stored: set[str]) -> None:
+        self.run = run
+        self.inputs = inputs
+        self.stored = stored
+        self.documents: set[str] = set()
+        self.pages = self.total = 0
+
+    def add(self, doc_id: str, record: Mapping[str, Any], blob: bytes | None) -> None:
+        row = {column: record.get(column) for column in _COLUMNS}
+        if blob is not None and hashlib.sha256(blob).hexdigest() != row["sha256"]:
+            row |= {
+                "status": "failed",
+                "sha256": None,
+                "error_class": str(ErrorClass.INVALID_OUTPUT),
+                "error": "the worker's bytes do not match their hash",
+            }
+            blob = None
+        self._add(doc_id, row)
+        if row["error_class"] is not None:
+            subject = Subject(doc_id, None, row["page_number"])
+            self.run.fail(subject, row["error_class"], row["error"] or "")
+        if blob is not None and row["sha256"] not in self.stored:
+            self.stored.add(row["sha256"])
+            data = {
+                "input_sha256": row["sha256"],
+                "sha256": row["sha256"],
+                "format": row["format"],
+                "data": blob,
+            }
+            self.run.add("image_data", data, len(blob))
+            self.run.counts["distinct_images"] += 1
+            self.run.counts["image_bytes"] += len(blob)
+
+    def _add(self, doc_id: str, row: dict[str, Any]) -> None:
+        self.documents.add(doc_id)
+        self.run.add("images", {**row, "doc_id": doc_id, "input_sha256": self.inputs[doc_id]}, 300)
+        self.run.counts["images"] += 1
+        self.run.counts[f"images_{row['status']}"] += 1
+        if row["role"] is not None:
+            self.run.counts[f"role_{row['role']}"] += 1
+
+    def fail(self, doc_id: str, failure: TaskFailure) -> None:
+        for page in failure.units:
+            row = dict.fromkeys(_COLUMNS) | {
+                "page_number": page,
+                "image_index": 0,
+                "status": "failed",
+                "error_class": str(failure.error_class),
+                "error": failure.error,
+            }
+            self._add(doc_id, row)
+            self.run.fail(Subject(doc_id, None, page), failure.error_class, failure.error)

@@ -1,0 +1,267 @@
+"""The images stage's worker: a row for every placement on some pages, and each image's bytes once.
+
+Here: from a document's picture blocks to rows of `images` and the bytes of `image_data`. Not here:
+which blocks are pictures (the pages stage), how bytes are made (`encode.py`, `render.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, TypedDict
+
+import pymupdf
+from pymupdf import mupdf
+
+from assets.images.encode import Encoded, Turn, encode_image, turn_of
+from assets.images.placements import Box, Placement, iter_images
+from assets.images.render import DPI, MAX_DPI, Renderer
+from assets.images.roles import FIGURE, PAGE_SCAN, SCAN_SHARE, assign_roles, is_page_scan
+from resources.errors import DocumentError, ErrorClass
+from resources.workers.documents import describe, error_class_of, open_pdf
+
+MAX_CACHED: Final = 256
+"""Encoded images remembered by MuPDF's handle, which keeps the compressed bytes in memory."""
+STAMPS: Final = 0.1
+"""Share of a scan's text that may be visible: page numbers and stamps that were added later."""
+_IMAGE_COMMANDS: Final = frozenset({"fill-image", "fill-imgmask"})
+_UNSEEN_TEXT: Final = "ignore-text"
+
+Yielded = tuple[dict[str, Any], bytes | None]
+
+
+class PictureRequest(TypedDict):
+    """A picture block of the pages stage."""
+
+    image_index: int | None
+    bbox: Mapping[str, float]
+
+
+class PageRequest(TypedDict):
+    """A page and its picture blocks."""
+
+    page_number: int
+    source: str
+    pictures: Sequence[PictureRequest]
+
+
+class ExtractPayload(TypedDict, total=False):
+    """What the parent sends: one document and the pages wanted of it."""
+
+    path: str
+    passwords: Sequence[str]
+    doc_id: str | None
+    pages: Sequence[PageRequest]
+    keep_scans: bool
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a row says of an image's stored bytes."""
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """The columns of `images` that the worker fills."""
+
+    page_number: int
+    image_index: int
+    role: str | None = None
+    bbox: Box | None = None
+    width: int | None = None
+    height: int | None = None
+    sha256: str | None = None
+    format: str | None = None
+    n_bytes: int | None = None
+    status: str = "skipped"
+    error_class: str | None = None
+    error: str | None = None
+
+    def stored(self, stored: Stored) -> ImageRow:
+        """The row of an image whose bytes are stored."""
+        return replace(
+            self,
+            status="ok",
+            sha256=stored.sha256,
+            format=stored.format,
+            width=stored.width,
+            height=stored.height,
+            n_bytes=stored.n_bytes,
+        )
+
+    def failed(self, error: BaseException, otherwise: ErrorClass) -> ImageRow:
+        """The row of an image, or of a page's images, that could not be had."""
+        return replace(
+            self,
+            status="failed",
+            error_class=str(error_class_of(error, otherwise)),
+            error=describe(error),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The row as it is sent to the parent."""
+        record = dict(vars(self))
+        if self.bbox is not None:
+            record["bbox"] = dict(zip(("x0", "y0", "x1", "y1"), self.bbox, strict=True))
+        return record
+
+
+class _Store:
+    """Images of one call: encoded once per handle and turn, handed out once per content."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+        # The handle itself stays in the entry: while it lives, its address is not used again.
+        self._known: OrderedDict[Any, tuple[Any, Stored | DocumentError]] = OrderedDict()
+
+    def image(self, image: mupdf.FzImage, placement: Placement) -> tuple[Stored, bytes | None]:
+        turn = turn_of(placement)
+        key = (image.m_internal_value(), turn)
+        if key in self._known:
+            self._known.move_to_end(key)
+            outcome, data = self._known[key][1], None
+        else:
+            outcome, data = self._encode(image, turn)
+            self._known[key] = (image, outcome)
+            if len(self._known) > MAX_CACHED:
+                self._known.popitem(last=False)
+        if isinstance(outcome, DocumentError):
+            raise outcome
+        return outcome, data
+
+    def _encode(
+        self, image: mupdf.FzImage, turn: Turn
+    ) -> tuple[Stored | DocumentError, bytes | None]:
+        try:
+            return self.add(encode_image(image, turn))
+        except DocumentError as error:
+            # Remembered: MuPDF complains of a stream once, then hands out what it made up.
+            return error, None
+
+    def add(self, encoded: Encoded) -> tuple[Stored, bytes | None]:
+        sha256 = hashlib.sha256(encoded.data).hexdigest()
+        stored = Stored(sha256, encoded.format, encoded.width, encoded.height, len(encoded.data))
+        if sha256 in self._given:
+            return stored, None
+        self._given.add(sha256)
+        return stored, encoded.data
+
+
+def extract_images(payload: ExtractPayload, progress: Callable[[int], None]) -> Iterator[Yielded]:
+    """A row for each placement and each rendered picture of the pages asked for.
+
+    Bytes come with the first row of each distinct image. A page that fails is one failed row with
+    image_index 0; an image that fails is its own failed row.
+
+    Raises:
+        DocumentError: when the document cannot be opened.
+
+    """
+    document = open_pdf(payload["path"], payload["passwords"], payload["doc_id"])
+    with document:
+        store = _Store()
+        for request in payload["pages"]:
+            number = request["page_number"]
+            progress(number)
+            try:
+                page = document.load_page(number - 1)
+                images = list(iter_images(page))
+            except Exception as error:  # noqa: BLE001 - the page's boundary: recorded, the others go on
+                yield ImageRow(number, 0).failed(error, ErrorClass.UNREADABLE).record(), None
+                continue
+            keep_scans = payload.get("keep_scans", False)
+            for row, data in _page_rows(page, images, request, store, keep_scans=keep_scans):
+                yield row.record(), data
+                progress(number)
+
+
+def _page_rows(
+    page: pymupdf.Page,
+    images: Sequence[tuple[Placement, mupdf.FzImage]],
+    request: PageRequest,
+    store: _Store,
+    *,
+    keep_scans: bool,
+) -> Iterator[tuple[ImageRow, bytes | None]]:
+    number = request["page_number"]
+    pictures = _pictures(request)
+    placements = [placement for placement, _ in images]
+    source = request["source"]
+    if source == "text_layer" and _is_searchable_scan(page, placements):
+        source = "ocr"  # the scan was read before it came to us: the same case
+    roles = assign_roles(placements, pictures, page.rect.width, page.rect.height, source)
+    renderer = Renderer(page)
+    for (placement, image), role in zip(images, roles, strict=True):
+        row = ImageRow(
+            number, placement.index, role, placement.bbox, placement.width, placement.height
+        )
+        if role == FIGURE or (role == PAGE_SCAN and keep_scans):
+            yield _store(row, partial(_image, placement, image, store, renderer))
+        else:
+            yield row, None
+    for index, box in pictures:
+        if index < len(images):
+            continue
+        if is_page_scan(box, page.rect.width, page.rect.height, source):
+            yield ImageRow(number, index, PAGE_SCAN, box), None
+            continue
+        row = ImageRow(number, index, FIGURE, box)
+        yield _store(row, partial(_rendered, box, store, renderer))
+
+
+def _store(
+    row: ImageRow, make: Callable[[], tuple[Stored, bytes | None]]
+) -> tuple[ImageRow, bytes | None]:
+    try:
+        stored, data = make()
+    except Exception as error:  # noqa: BLE001 - the image's boundary: recorded, the others go on
+        return row.failed(error, ErrorClass.IMAGE_FAILED), None
+    return row.stored(stored), data
+
+
+def _image(
+    placement: Placement, image: mupdf.FzImage, store: _Store, renderer: Renderer
+) -> tuple[Stored, bytes | None]:
+    # A stencil has no colours of its own, a gradient lacks its clip: only the page shows them.
+    if not placement.is_stencil and not placement.is_shading:
+        return store.image(image, placement)
+    across = placement.bbox[2] - placement.bbox[0]
+    own_dpi = 72 * placement.width / across if across > 0 and placement.is_stencil else DPI
+    return store.add(renderer.render(placement.bbox, min(max(own_dpi, DPI), MAX_DPI)))
+
+
+def _rendered(box: Box, store: _Store, renderer: Renderer) -> tuple[Stored, bytes | None]:
+    return store.add(renderer.render(box))
+
+
+def _pictures(request: PageRequest) -> list[tuple[int, Box]]:
+    pictures: dict[int, Box] = {}
+    for picture in request["pictures"]:
+        index, box = picture["image_index"], picture["bbox"]
+        if index is not None:
+            pictures.setdefault(index, (box["x0"], box["y0"], box["x1"], box["y1"]))
+    return sorted(pictures.items())
+
+
+def _is_searchable_scan(page: pymupdf.Page, placements: Sequence[Placement]) -> bool:
+    """Whether an image covers the page and the text layer is hidden: invisible or beneath it."""
+    least = SCAN_SHARE * page.rect.width * page.rect.height
+    if not any(placement.area >= least for placement in placements):
+        return False
+    seen = total = 0
+    for command, box in page.get_bboxlog():
+        if command.endswith("text"):
+            total += 1
+            seen += command != _UNSEEN_TEXT
+        elif command in _IMAGE_COMMANDS and abs(pymupdf.Rect(box)) >= least:
+            seen = 0  # what was drawn before lies beneath
+    return total > 0 and seen <= STAMPS * total

@@ -1,0 +1,35 @@
+"""What the UI shows of a batch's images: a few rows and thumbnails."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from assets.context import StageContext
+from assets.preview import picture, table
+from io_managers.publish import Staged, lake_frame, staged_rows
+
+_ROW = ["doc_id", "page_number", "role", "format", "width", "height", "n_bytes", "status"]
+_N_PICTURES = 6
+
+
+def preview_images(context: StageContext, staged: Staged) -> str:
+    """The largest figures as thumbnails, and a few rows."""
+    rows = staged_rows(context.lake, staged, "images", [*_ROW, "sha256"])
+    figures = rows.filter((pl.col("role") == "figure") & (pl.col("status") == "ok"))
+    figures = figures.unique("sha256", maintain_order=True).sort("n_bytes", descending=True)
+    shown = rows.head(8).with_columns(pl.col("doc_id").str.head(8))
+    wanted = figures.filter(pl.col("n_bytes") < 2**22)["sha256"].head(_N_PICTURES).to_list()
+    return "\n\n".join([_pictures(context, staged, wanted), table(shown.to_dicts(), _ROW)])
+
+
+def _pictures(context: StageContext, staged: Staged, wanted: list[str]) -> str:
+    """Thumbnails, reading one staged file at a time."""
+    found: list[str] = []
+    for file in staged.tables.get("image_data", ()):
+        hashes = lake_frame(context.lake, "image_data", [file], ["sha256"])
+        if not set(hashes["sha256"]) & set(wanted):
+            continue
+        data = lake_frame(context.lake, "image_data", [file], ["sha256", "data"])
+        for sha256, blob in data.filter(pl.col("sha256").is_in(wanted)).iter_rows():
+            found.append(picture(blob, sha256[:8]))
+    return " ".join(found)

@@ -1,0 +1,138 @@
+"""Pages of a batch: each document read in slices by workers, each page a row whatever happens.
+
+Here: the stage's plain function. Not here: how a page is read (`read.py` and its modules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from assets.context import StageContext, readable_documents
+from assets.versions import stage_version
+from io_managers.publish import Staged
+from io_managers.schemas import PAGES
+from io_managers.stage_run import StageRun, Subject
+from resources.errors import DocumentError, ErrorClass
+from resources.landing.sightings import local_copy
+from resources.workers.pool import Task, TaskFailure
+
+_READ: Final = "assets.pages.read:read_pages"
+SLICE_PAGES: Final = 16
+"""Pages a task: enough that opening the document is cheap beside reading it, and few enough that
+one document keeps every worker busy."""
+_GIVEN: Final = ("version", "batch", "doc_id", "input_sha256")
+_COLUMNS: Final = tuple(c for c in PAGES.columns if c not in _GIVEN)
+
+
+def build_pages(context: StageContext) -> Staged:
+    """Read every page of every document that this batch owns."""
+    settings = context.settings
+    version = stage_version("pages", settings)
+    run = StageRun(context.lake, version, context.batch, context.run_id, gate=settings.gate)
+    documents = readable_documents(context.lake, context.batch).to_dicts()
+    carried = run.carry({d["doc_id"]: d["doc_id"] for d in documents}, by_page=True)
+    run.counts["carried"] = carried.height
+    run.counts["documents"] = len(documents)
+    _read_missing(context, run, _missing_pages(documents, carried), documents)
+    return run.finish()
+
+
+def _missing_pages(
+    documents: Sequence[Mapping[str, Any]], carried: pl.DataFrame
+) -> dict[str, list[int]]:
+    kept: dict[str, set[int]] = {}
+    for doc_id, page in carried.select("doc_id", "page_number").iter_rows():
+        kept.setdefault(doc_id, set()).add(page)
+    return {
+        d["doc_id"]: [n for n in range(1, d["n_pages"] + 1) if n not in kept.get(d["doc_id"], ())]
+        for d in documents
+    }
+
+
+def _read_missing(
+    context: StageContext,
+    run: StageRun,
+    missing: Mapping[str, Sequence[int]],
+    documents: Sequence[Mapping[str, Any]],
+) -> None:
+    lost: list[tuple[str, TaskFailure]] = []
+
+    def tasks() -> Iterator[Task]:
+        for document in documents:
+            pages = missing[document["doc_id"]]
+            if not pages:
+                continue
+            try:
+                with local_copy(document["uri"], None, None) as path:
+                    payload = _payload(context, document["doc_id"], path)
+            except DocumentError as error:
+                failure = TaskFailure(error.error_class, str(error), tuple(pages))
+                lost.append((document["doc_id"], failure))
+                continue
+            whole = Task(document["doc_id"], _READ, payload, tuple(pages))
+            for first in range(0, len(pages), SLICE_PAGES):
+                yield whole.with_units(pages[first : first + SLICE_PAGES])
+
+    total = sum(len(pages) for pages in missing.values())
+    for result in context.workers.run(tasks()):
+        document = result.task.document
+        for record, _ in result.records():
+            add_page(run, document, record)
+        if result.failure is not None:
+            fail_pages(run, document, result.failure)
+        context.progress.report("pages", context.batch, run.counts["pages"], total)
+    for document, failure in lost:
+        fail_pages(run, document, failure)
+
+
+def _payload(context: StageContext, doc_id: str, path: str) -> dict[str, Any]:
+    settings = context.settings
+    return {
+        "path": path,
+        "doc_id": doc_id,
+        "passwords": list(settings.passwords),
+        "ocr": settings.ocr,
+        "layout": settings.layout,
+        "page_timeout": settings.page_timeout,
+    }
+
+
+def add_page(run: StageRun, doc_id: str, record: Mapping[str, Any]) -> None:
+    """Add one page as a worker read it, and its failure if it has one."""
+    row = {column: record.get(column) for column in _COLUMNS}
+    row |= {"doc_id": doc_id, "input_sha256": doc_id}
+    run.add("pages", row, 200 + 4 * len(row["text"] or "") + 300 * len(row["blocks"] or ()))
+    run.counts["pages"] += 1
+    run.counts[f"pages_{row['status']}"] += 1
+    run.counts[f"source_{row['source']}"] += 1
+    run.counts["page_ms"] += row["elapsed_ms"] or 0
+    if row["error_class"] is not None:
+        run.fail(Subject(doc_id, None, row["page_number"]), row["error_class"], row["error"] or "")
+
+
+def fail_pages(run: StageRun, doc_id: str, failure: TaskFailure) -> None:
+    """Give every page that was lost a failed row; a document lost as a whole is one failure."""
+    whole = failure.error_class in (ErrorClass.SOURCE_MISSING, ErrorClass.SOURCE_CHANGED)
+    for page in failure.units:
+        record = {
+            "page_number": page,
+            "status": "failed",
+            "source": "none",
+            "blocks": [],
+            "error_class": str(failure.error_class),
+            "error": failure.error,
+        }
+        if whole:
+            run.add("pages", {**dict.fromkeys(_COLUMNS), **record, **_ids(doc_id)}, 200)
+            run.counts["pages_failed"] += 1
+        else:
+            add_page(run, doc_id, record)
+    if whole:
+        run.fail(Subject(doc_id, None), failure.error_class, failure.error)
+
+
+def _ids(doc_id: str) -> dict[str, str]:
+    return {"doc_id": doc_id, "input_sha256": doc_id}

@@ -1,0 +1,66 @@
+"""Form fields and comments of a page as blocks.
+
+Here: fields as `name: value` and comments, boxes of the page as shown. Not here: XFA forms without
+pages of their own (`special.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import pymupdf
+
+from assets.pages import markdown
+from assets.pages.geometry import Box
+from assets.pages.records import Block
+
+_SKIPPED: Final = frozenset({pymupdf.PDF_ANNOT_LINK, pymupdf.PDF_ANNOT_POPUP})
+_OFF: Final = frozenset({"", "Off"})
+
+
+def field_blocks(page: pymupdf.Page) -> list[Block]:
+    """The filled form fields of a page, once each, in the order of the page's annotations."""
+    if page.first_widget is None:
+        return []
+    found: dict[tuple[str, str], Block] = {}
+    for widget in page.widgets():
+        if widget.field_type in (pymupdf.PDF_WIDGET_TYPE_BUTTON, pymupdf.PDF_WIDGET_TYPE_SIGNATURE):
+            continue
+        name = markdown.clean(widget.field_label or widget.field_name or "")
+        value = _value(widget)
+        if not value or (name, value) in found:
+            continue
+        text = f"{name}: {value}" if name else value
+        written = f"{markdown.escape(name)}: {markdown.escape(value)}" if name else value
+        found[name, value] = Block("field", _shown(page, widget.rect), text, written)
+    return list(found.values())
+
+
+def annotation_blocks(page: pymupdf.Page) -> list[Block]:
+    """The comments of a page that say something."""
+    return list(_comments(page)) if page.first_annot is not None else []
+
+
+def _comments(page: pymupdf.Page) -> Iterator[Block]:
+    for annotation in page.annots():
+        if annotation.type[0] in _SKIPPED:
+            continue
+        text = "\n".join(markdown.clean(x) for x in annotation.info["content"].splitlines()).strip()
+        if text:
+            quoted = "\n".join(f"> {markdown.escape(line)}" for line in text.splitlines())
+            yield Block("annotation", _shown(page, annotation.rect), text, quoted)
+
+
+def _value(widget: pymupdf.Widget) -> str:
+    value = widget.field_value
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(str(v) for v in value)
+    text = markdown.clean(str(value)) if value is not None and value is not False else ""
+    choices = (pymupdf.PDF_WIDGET_TYPE_CHECKBOX, pymupdf.PDF_WIDGET_TYPE_RADIOBUTTON)
+    return "" if widget.field_type in choices and text in _OFF else text
+
+
+def _shown(page: pymupdf.Page, rect: pymupdf.Rect) -> Box:
+    box = rect * page.rotation_matrix
+    return (box.x0, box.y0, box.x1, box.y1)

@@ -1,0 +1,145 @@
+"""From OCR's lines to blocks: columns, paragraphs, headings by the height of lines.
+
+Here: lines in pixels become lines in points, in reading order, grouped. Engines hand lines back top
+to bottom across columns, so the order is ours. Not here: running OCR (`ocr_page.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Final
+
+from assets.pages import markdown
+from assets.pages.geometry import Box
+from assets.pages.reading_order import reading_order
+from assets.pages.records import Block, Kind, Line, Span, box_of
+from assets.pages.text_layer import join_rows
+from resources.ocr.base import OcrLine, Quad
+
+SIZE_OF_HEIGHT: Final = 0.72
+"""Font size over the height of a box: detectors pad around the ink. Measured on rendered pages with
+9-24 pt text: 0.68-0.76."""
+HEADING_RATIO: Final = 1.25
+"""Heights of boxes vary by 10-15 % with ascenders and descenders alone."""
+PARAGRAPH_GAP: Final = 0.75
+"""White between two lines, in heights of a line, from which a paragraph starts; lines set solid to
+1.5 spacing stay below, since boxes are padded."""
+MAX_SKEW_DEGREES: Final = 5.0
+
+
+def to_lines(found: Sequence[OcrLine], points_per_pixel: float, slope: float) -> list[Line]:
+    """OCR lines as lines in points; a skew of this slope is taken out of the boxes for grouping."""
+    lines = []
+    for line in found:
+        quad = line.box
+        box = _level_box(quad, slope)
+        scaled: Box = tuple(v * points_per_pixel for v in box)  # type: ignore[assignment]
+        height = _text_height(quad) * points_per_pixel
+        size = round(height * SIZE_OF_HEIGHT, 1)
+        text = markdown.clean(line.text)
+        if text:
+            lines.append(Line(scaled, (Span(text),), size, confidence=line.confidence))
+    return lines
+
+
+def skew_slope(found: Sequence[OcrLine]) -> float:
+    """The slope of the lines, 0 when it is more than paper in a scanner can have."""
+    angles = []
+    for line in found:
+        (x0, y0), (x1, y1) = line.box[0], line.box[1]
+        if x1 - x0 > 8 * abs(line.box[3][1] - y0):  # short boxes have no reliable angle
+            angles.append(math.degrees(math.atan2(y1 - y0, x1 - x0)))
+    if len(angles) < 3:
+        return 0.0
+    angle = median(angles)
+    return math.tan(math.radians(angle)) if abs(angle) <= MAX_SKEW_DEGREES else 0.0
+
+
+def ocr_blocks(lines: Sequence[Line], slope: float = 0.0) -> list[Block]:
+    """Blocks of OCR lines in reading order, the skew of this slope back in their boxes."""
+    if not lines:
+        return []
+    body = median(line.size for line in lines)
+    heights = median(line.box[3] - line.box[1] for line in lines)
+    order = reading_order([line.box for line in lines], line_height=heights)
+    rows = join_rows([lines[i] for i in order])
+    blocks = (_block(group, body) for group in _paragraphs(rows))
+    return [block.moved(_skewed(block.box, slope)) for block in blocks]
+
+
+def _paragraphs(rows: Sequence[Line]) -> Iterator[list[Line]]:
+    group = [rows[0]]
+    for line in rows[1:]:
+        if _starts_paragraph(group, line):
+            yield group
+            group = []
+        group.append(line)
+    yield group
+
+
+def _starts_paragraph(group: Sequence[Line], line: Line) -> bool:
+    last = group[-1]
+    height = min(last.box[3] - last.box[1], line.box[3] - line.box[1])
+    gap = line.box[1] - last.box[3]
+    if gap > PARAGRAPH_GAP * height or gap < -height:  # further down, or up in the next column
+        return True
+    if line.box[0] > last.box[2] or line.box[2] < last.box[0]:
+        return True
+    larger, smaller = max(last.size, line.size), min(last.size, line.size)
+    if larger > HEADING_RATIO * smaller:
+        return True
+    if markdown.starts_item(line.text) or markdown.starts_number(line.text):
+        return True
+    left = min(x.box[0] for x in group)
+    right = max(x.box[2] for x in group)
+    indented = line.box[0] - last.box[0] > 1.2 * line.size and last.box[0] - left < line.size
+    ended = right - last.box[2] > 4 * line.size and last.text.rstrip()[-1:] in ".!?:"
+    return indented or ended
+
+
+def _block(lines: Sequence[Line], body: float) -> Block:
+    kind = _kind(lines, body)
+    n_chars = sum(len(line.text) for line in lines)
+    confidence = sum((x.confidence or 0.0) * len(x.text) for x in lines) / max(1, n_chars)
+    return Block(
+        kind=kind,
+        box=box_of(lines),
+        text=markdown.plain(lines),
+        markdown=markdown.render(kind, lines),
+        font_size=median(line.size for line in lines),
+        source="ocr",
+        confidence=confidence,
+    )
+
+
+def _kind(lines: Sequence[Line], body: float) -> Kind:
+    text = " ".join(line.text for line in lines)
+    if markdown.starts_item(text):
+        return "list_item"
+    short = len(lines) <= 3 and len(text) <= 150
+    large = median(line.size for line in lines) >= HEADING_RATIO * body
+    if short and large and sum(c.isalpha() for c in text) >= 3:
+        return "heading"
+    return "text"
+
+
+def _level_box(quad: Quad, slope: float) -> Box:
+    """The box of a quad after the page is levelled by shearing: y - slope × x."""
+    xs = [x for x, _ in quad]
+    ys = [y - slope * x for x, y in quad]
+    return (min(xs), min(ys), max(xs), max(ys))
+
+
+def _skewed(box: Box, slope: float) -> Box:
+    """The box around a levelled box after the shear is put back."""
+    x0, y0, x1, y1 = box
+    low, high = sorted((slope * x0, slope * x1))
+    return (x0, y0 + low, x1, y1 + high)
+
+
+def _text_height(quad: Quad) -> float:
+    left = math.dist(quad[0], quad[3])
+    right = math.dist(quad[1], quad[2])
+    return (left + right) / 2

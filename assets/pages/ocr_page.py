@@ -1,0 +1,134 @@
+"""OCR of a page or of a region of it: pixels, orientation, lines, and whether it can be believed.
+
+Here: from a page to OCR blocks in the points of the page as shown. Not here: whether OCR is needed
+(`routing.py`), engines (`resources/ocr`), grouping of lines (`ocr_blocks.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pymupdf
+
+from assets.pages.geometry import Box, Turn
+from assets.pages.ocr_blocks import ocr_blocks, skew_slope, to_lines
+from assets.pages.orientation import Reading, extent, n_letters, read_upright
+from assets.pages.records import Block
+from assets.pages.rendering import has_ink, ocr_dpi, painted_over, render
+from resources.errors import DocumentError, ErrorClass, QuireError
+from resources.ocr.base import OcrEngine
+
+MIN_CONFIDENCE: Final = 0.5
+"""Lines below this are noise or a script that the engine lacks (RapidOCR's own limit)."""
+
+MIN_LETTERS_PER_HEIGHT: Final = 0.5
+"""Letters and digits that a line must hold per its own height of width. Measured: Latin text 1.5-2.3,
+Chinese 0.7-0.9, tables of numbers 1.2; Russian read without Cyrillic models 0.1-0.3."""
+
+
+@dataclass(frozen=True)
+class OcrResult:
+    """What OCR made of a page or region.
+
+    Attributes:
+        blocks: in reading order, boxes of the page as shown.
+        rotation: the clockwise turn that it needed.
+        problem: why it is not to be believed, or None.
+        is_blank: there was nothing to read.
+        n_letters: letters and digits in the blocks.
+        confidences: confidence and number of characters of each line that was kept.
+    """
+
+    blocks: tuple[Block, ...] = ()
+    rotation: int = 0
+    problem: str | None = None
+    is_blank: bool = False
+    n_letters: int = 0
+    confidences: tuple[tuple[float, int], ...] = ()
+
+
+def page_has_ink(page: pymupdf.Page) -> bool:
+    """Whether the page shows anything, judged by its pixels."""
+    return has_ink(render(page, ocr_dpi(page.rect.width, page.rect.height)))
+
+
+def ocr_region(
+    engine: OcrEngine,
+    page: pymupdf.Page,
+    progress: Callable[[], None],
+    clip: Box | None = None,
+    covered: Sequence[Box] = (),
+) -> OcrResult:
+    """Read a page, or a region of it, by OCR.
+
+    Args:
+        engine: what reads.
+        page: as shown.
+        progress: called at every step.
+        clip: the region, in points of the page as shown.
+        covered: boxes of text that is known already and is painted over.
+    """
+    region = clip or (0.0, 0.0, page.rect.width, page.rect.height)
+    dpi = ocr_dpi(region[2] - region[0], region[3] - region[1])
+    image = render(page, dpi, clip)
+    if covered:
+        image = painted_over(image, [_in_pixels(box, region, dpi) for box in covered])
+    progress()
+    if not has_ink(image):
+        return OcrResult(is_blank=True)
+    try:
+        reading = read_upright(engine, image, progress)
+    except (MemoryError, QuireError):
+        raise
+    except Exception as error:  # the engine's and onnxruntime's errors have no common base
+        raise DocumentError(
+            ErrorClass.OCR_FAILED, f"{engine.name} failed: {type(error).__name__}: {error}"
+        ) from error
+    height, width = image.shape[:2]
+    scale = 72 / dpi
+    return _result(reading, Turn(reading.degrees, width * scale, height * scale), scale, region)
+
+
+def _in_pixels(box: Box, region: Box, dpi: int) -> Box:
+    left, top, scale = region[0], region[1], dpi / 72
+    return (
+        (box[0] - left) * scale,
+        (box[1] - top) * scale,
+        (box[2] - left) * scale,
+        (box[3] - top) * scale,
+    )
+
+
+def _result(reading: Reading, turn: Turn, scale: float, region: Box) -> OcrResult:
+    kept = [line for line in reading.lines if line.confidence >= MIN_CONFIDENCE]
+    slope = skew_slope(kept)
+    lines = to_lines(kept, scale, slope)
+    blocks = []
+    for block in ocr_blocks(lines, slope):
+        x0, y0, x1, y1 = turn.back(block.box)
+        left, top = region[0], region[1]
+        blocks.append(block.moved((x0 + left, y0 + top, x1 + left, y1 + top)))
+    return OcrResult(
+        blocks=tuple(blocks),
+        rotation=turn.degrees,
+        problem=_problem(reading, sum(n_letters(line.text) for line in kept)),
+        n_letters=sum(n_letters(line.text) for line in lines),
+        confidences=tuple((x.confidence or 0.0, len(x.text)) for x in lines),
+    )
+
+
+def _problem(reading: Reading, letters: int) -> str | None:
+    if not reading.lines:
+        return "there is ink, but OCR found no lines"
+    heights = 0.0
+    for line in reading.lines:
+        width, height = extent(line)
+        heights += max(width, height) / max(1.0, min(width, height))
+    if letters < MIN_LETTERS_PER_HEIGHT * heights:
+        return (
+            f"OCR read only {letters} letters where there is room for many more: "
+            "handwriting, noise, or a script that the engine lacks"
+        )
+    return None

@@ -1,0 +1,135 @@
+"""Which way up a scanned page is: from the shape of its lines and how well they read.
+
+Here: the turn that OCR needed. Tall boxes mean a page on its side, even when the engine is sure of
+every word (RapidOCR turns tall boxes itself, and reads them at 0.99 in the wrong order); a low score
+on wide boxes means upside down. Not here: the text layer's direction (`text_layer.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from resources.ocr.base import OcrEngine, OcrLine
+
+if TYPE_CHECKING:
+    from resources.ocr.base import Image
+
+TALL_SHARE: Final = 0.6
+"""Share of the lines' length in boxes taller than wide from which a page lies on its side."""
+TALL_RATIO: Final = 1.5
+DOUBTFUL_SCORE: Final = 0.8
+"""Mean confidence under which a page may be upside down: such pages read at 0.64, upright ones at
+0.9 and more."""
+CLEARLY_BETTER: Final = 1.1
+SAMPLE_LINES: Final = 5
+SAMPLE_GAP: Final = 12
+"""Pixels of paper between the lines of a sample."""
+AS_GOOD: Final = 0.9
+"""Vertical Chinese or Japanese is tall as well; turned, it reads worse and stays as it is."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What OCR read of an image that was turned clockwise by `degrees` first."""
+
+    degrees: int
+    lines: tuple[OcrLine, ...]
+
+    @property
+    def score(self) -> float:
+        """Mean confidence over characters."""
+        n_chars = sum(len(line.text) for line in self.lines)
+        return sum(x.confidence * len(x.text) for x in self.lines) / n_chars if n_chars else 0.0
+
+    @property
+    def gain(self) -> float:
+        """How much was read: letters and digits, each worth its confidence."""
+        return sum(n_letters(line.text) * line.confidence for line in self.lines)
+
+
+def read_upright(engine: OcrEngine, image: Image, progress: Callable[[], None]) -> Reading:
+    """Read an image, turned as its text needs it.
+
+    An upright page costs one reading; a doubtful one also a sample of a few lines; only one that has
+    to be turned is read again.
+    """
+    first = Reading(0, tuple(engine.read(image, progress)))
+    if is_sideways(first.lines):
+        samples = [_sample(engine, image, first.lines, degrees, progress) for degrees in (90, 270)]
+        degrees = max(samples, key=lambda sample: sample.gain).degrees
+        turned = _read_turned(engine, image, degrees, progress)
+        return turned if turned.gain >= AS_GOOD * first.gain else first
+    if 0 < first.score < DOUBTFUL_SCORE:
+        lines = _longest(first.lines)
+        upright = Reading(0, tuple(lines))
+        if _sample(engine, image, lines, 180, progress).gain > CLEARLY_BETTER * upright.gain:
+            turned = _read_turned(engine, image, 180, progress)
+            return turned if turned.gain > CLEARLY_BETTER * first.gain else first
+    return first
+
+
+def is_sideways(lines: Sequence[OcrLine]) -> bool:
+    """Whether most of the text stands in boxes taller than wide."""
+    tall = total = 0.0
+    for line in lines:
+        width, height = extent(line)
+        if max(width, height) < TALL_RATIO * min(width, height):
+            continue  # a single character has no direction
+        total += max(width, height)
+        if height > width:
+            tall += height
+    return total > 0 and tall > TALL_SHARE * total
+
+
+def extent(line: OcrLine) -> tuple[float, float]:
+    """Width and height of a line's box in pixels."""
+    xs = [x for x, _ in line.box]
+    ys = [y for _, y in line.box]
+    return max(xs) - min(xs), max(ys) - min(ys)
+
+
+def n_letters(text: str) -> int:
+    """Letters and digits of a text."""
+    return sum(c.isalnum() for c in text)
+
+
+def _longest(lines: Sequence[OcrLine]) -> list[OcrLine]:
+    return sorted(lines, key=lambda line: max(extent(line)), reverse=True)[:SAMPLE_LINES]
+
+
+def _sample(
+    engine: OcrEngine,
+    image: Image,
+    lines: Sequence[OcrLine],
+    degrees: int,
+    progress: Callable[[], None],
+) -> Reading:
+    """Read the longest lines only, cut out, turned and put under one another."""
+    import numpy as np  # noqa: PLC0415
+
+    strips = []
+    for line in _longest(lines):
+        xs, ys = [x for x, _ in line.box], [y for _, y in line.box]
+        margin = min(extent(line)) * 0.3
+        top, bottom = max(0, int(min(ys) - margin)), int(max(ys) + margin) + 1
+        left, right = max(0, int(min(xs) - margin)), int(max(xs) + margin) + 1
+        strips.append(np.rot90(image[top:bottom, left:right], k=-degrees // 90))
+    paper = np.median(image[::8, ::8].reshape(-1, 3), axis=0).astype(np.uint8)
+    height = sum(strip.shape[0] + SAMPLE_GAP for strip in strips)
+    sheet = np.full((height, max(s.shape[1] for s in strips), 3), paper, dtype=np.uint8)
+    y = 0
+    for strip in strips:
+        sheet[y : y + strip.shape[0], : strip.shape[1]] = strip
+        y += strip.shape[0] + SAMPLE_GAP
+    return Reading(degrees, tuple(engine.read(sheet, progress)))
+
+
+def _read_turned(
+    engine: OcrEngine, image: Image, degrees: int, progress: Callable[[], None]
+) -> Reading:
+    import numpy as np  # noqa: PLC0415
+
+    turned = np.ascontiguousarray(np.rot90(image, k=-degrees // 90))
+    return Reading(degrees, tuple(engine.read(turned, progress)))

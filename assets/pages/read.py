@@ -1,0 +1,288 @@
+"""The stage's work on one document slice: pages in, rows of the table `pages` out. Runs in a worker.
+
+Here: the way of a page through the modules of this folder, and the boundary where a page's failure
+becomes its row. Not here: how a page is routed, read, ordered or written (the modules named so), nor
+anything about batches, versions and other stages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from math import isfinite
+from typing import Any, Final
+
+import pymupdf
+
+from assets.images.placements import Placement, list_placements
+from assets.images.roles import group_tiles, is_page_scan
+from assets.pages import markdown
+from assets.pages.failures import classify
+from assets.pages.forms_notes import annotation_blocks, field_blocks
+from assets.pages.geometry import Box, union
+from assets.pages.layout import LayoutModel, layout_blocks
+from assets.pages.merge import merge_regions, without_repeats
+from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
+from assets.pages.pictures import with_pictures
+from assets.pages.records import Block, PageText
+from assets.pages.routing import Choice, Route, choose, unsound_share
+from assets.pages.special import SpecialCases
+from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
+from resources.errors import DocumentError, ErrorClass, QuireError
+from resources.ocr.base import OcrEngine, make_engine
+from resources.workers.documents import open_pdf
+
+PYMUPDF: Final = f"pymupdf-{pymupdf.__version__}"
+_OCR_OFF: Final = "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
+
+Row = dict[str, Any]
+
+
+def read_pages(
+    payload: dict[str, Any], progress: Callable[[int], None]
+) -> Iterator[tuple[Row, None]]:
+    """Read pages of one document, a row each, in the order asked for.
+
+    Args:
+        payload: path, passwords, doc_id (the expected sha256), page_numbers, ocr, layout.
+        progress: called with the page number at every step forward.
+
+    Raises:
+        DocumentError: the document cannot be opened, or is not what it was.
+        OcrUnavailableError: a page needs OCR and the engine does not start.
+    """
+    with _Document(payload) as document:
+        for page_number in payload["page_numbers"]:
+            progress(page_number)
+            yield document.row(page_number, partial(progress, page_number)), None
+
+
+@dataclass(frozen=True)
+class _Shape:
+    label: str | None = None
+    width: float | None = None
+    height: float | None = None
+
+
+class _Document:
+    """An open document and what is looked up once for all of its pages."""
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self._path: str = payload["path"]
+        self._passwords: list[str] = payload.get("passwords") or []
+        self._ocr: str = payload["ocr"]
+        self._uses_layout: bool = payload["layout"]
+        self._layout: LayoutModel | None = None
+        self._pdf = open_pdf(self._path, self._passwords, payload.get("doc_id"))
+        self._special = SpecialCases(self._pdf)
+
+    def __enter__(self) -> _Document:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pdf.close()
+        if self._layout is not None:
+            self._layout.close()
+
+    def row(self, page_number: int, progress: Callable[[], None]) -> Row:
+        """The row of a page, whatever happens on it."""
+        started = time.perf_counter()
+        shape = _Shape()
+        try:
+            page = self._pdf[page_number - 1]
+            shape = self._shape(page)
+            found = self._read(page, progress)
+            return _row(page_number, shape, found, started)
+        except DocumentError as error:
+            failure = (error.error_class, str(error))
+        except QuireError:  # the engine is missing: the stage cannot go on
+            raise
+        except Exception as error:  # noqa: BLE001  # the boundary: it becomes the page's row
+            failure = classify(error)
+        return _failed_row(page_number, shape, failure, started)
+
+    def _shape(self, page: pymupdf.Page) -> _Shape:
+        return _Shape(_label(page), page.rect.width, page.rect.height)
+
+    def _read(self, page: pymupdf.Page, progress: Callable[[], None]) -> PageText:
+        layer = read_text_layer(page)
+        placements = list_placements(page)
+        choice = _choose(page, layer, placements)
+        match choice.route:
+            case Route.TEXT_LAYER:
+                found = self._from_text_layer(page, layer)
+            case Route.MIXED:
+                found = self._from_both(page, layer, choice, progress)
+            case Route.OCR:
+                found = self._from_ocr(page, layer, progress)
+            case Route.BLANK:
+                found = PageText(engines=(PYMUPDF,))
+        return self._completed(page, placements, found)
+
+    def _from_text_layer(self, page: pymupdf.Page, layer: TextLayer) -> PageText:
+        problem = None
+        blocks: list[Block] = []
+        if self._uses_layout:
+            try:
+                blocks = layout_blocks(layer, self._regions(page, layer))
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001  # the text is sound: keep it, say what is lacking
+                problem = (
+                    f"the layout model failed, blocks are plain: {type(error).__name__}: {error}"
+                )
+        if not blocks:
+            blocks = plain_blocks(layer.lines)
+        shown = tuple(block.moved(layer.turn.back(block.box)) for block in blocks)
+        problem_class = ErrorClass.UNREADABLE if problem else None
+        return PageText(
+            shown, "text_layer", (PYMUPDF,), problem=problem, problem_class=problem_class
+        )
+
+    def _regions(self, page: pymupdf.Page, layer: TextLayer) -> Any:
+        if self._layout is None:
+            self._layout = LayoutModel(open_pdf(self._path, self._passwords))
+        return self._layout.regions(page.number + 1, (page.rotation + layer.turn.degrees) % 360)
+
+    def _from_both(
+        self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
+    ) -> PageText:
+        own = [b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines)]
+        engine = self._engine()
+        if engine is None:
+            size = layer.turn.turned_size
+            is_scan = any(is_page_scan(region, *size, "ocr") for region in choice.regions)
+            return PageText(
+                tuple(own),
+                "text_layer",
+                (PYMUPDF,),
+                problem=_OCR_OFF if is_scan else None,
+                problem_class=ErrorClass.OCR_FAILED,
+            )
+        covered = [layer.turn.back(line.box) for line in layer.lines]
+        results = [
+            ocr_region(engine, page, progress, layer.turn.back(region), covered)
+            for region in choice.regions
+        ]
+        if not any(result.n_letters for result in results):  # a photograph
+            return PageText(tuple(own), "text_layer", (PYMUPDF,))
+        return PageText(
+            tuple(merge_regions(own, results)),
+            "mixed",
+            (PYMUPDF, _engine_label(engine)),
+            rotation=max(results, key=lambda r: r.n_letters).rotation,
+            problem=next((r.problem for r in results if r.problem and r.n_letters), None),
+            problem_class=ErrorClass.OCR_FAILED,
+            confidences=tuple(pair for r in results for pair in r.confidences),
+        )
+
+    def _from_ocr(
+        self, page: pymupdf.Page, layer: TextLayer, progress: Callable[[], None]
+    ) -> PageText:
+        engine = self._engine()
+        if engine is None:
+            result = OcrResult(is_blank=not page_has_ink(page), problem=_OCR_OFF)
+        else:
+            result = ocr_region(engine, page, progress)
+        if layer.lines and (engine is None or _reads_worse(result, layer)):
+            return _unsound(layer)
+        engines = (_engine_label(engine),) if engine else (PYMUPDF,)
+        if result.is_blank:
+            return PageText(engines=(PYMUPDF,))
+        return PageText(
+            result.blocks,
+            "ocr" if result.blocks else "none",
+            engines,
+            result.rotation,
+            result.problem,
+            ErrorClass.OCR_FAILED,
+            result.confidences,
+        )
+
+    def _completed(
+        self, page: pymupdf.Page, placements: list[Placement], found: PageText
+    ) -> PageText:
+        size = (page.rect.width, page.rect.height)
+        blocks = with_pictures(found.blocks, placements, size, found.source)
+        fields, comments = field_blocks(page), annotation_blocks(page)
+        blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
+        problem, problem_class = found.problem, found.problem_class
+        special = self._special.problem(page.number + 1, markdown.page_text(blocks))
+        if special:
+            problem, problem_class = special, ErrorClass.UNSUPPORTED
+        return replace(found, blocks=tuple(blocks), problem=problem, problem_class=problem_class)
+
+    def _engine(self) -> OcrEngine | None:
+        return make_engine(self._ocr)
+
+
+def _choose(page: pymupdf.Page, layer: TextLayer, placements: list[Placement]) -> Choice:
+    # Scans often come as strips: a region is what its tiles make together.
+    groups = [union(p.bbox for p in group) for group in group_tiles(placements)]
+    regions = [layer.turn.forth(box) for box in groups]
+    width, height = layer.turn.turned_size
+    has_marks = bool(placements) or bool(page.get_bboxlog())
+    return choose(layer.lines, regions, (0.0, 0.0, width, height), has_marks=has_marks)
+
+
+def _reads_worse(result: OcrResult, layer: TextLayer) -> bool:
+    """Whether OCR got less out of the page than an unsound text layer holds."""
+    text = layer.text
+    sound = sum(c.isalnum() for c in text) * (1 - unsound_share(text))
+    return bool(result.problem) or result.is_blank or result.n_letters < sound / 2
+
+
+def _unsound(layer: TextLayer) -> PageText:
+    blocks = (b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines))
+    share = unsound_share(layer.text)
+    return PageText(
+        tuple(blocks),
+        "text_layer",
+        (PYMUPDF,),
+        problem=f"{share:.0%} of the text layer's characters have no meaning, and OCR read no better",
+        problem_class=ErrorClass.OCR_FAILED,
+    )
+
+
+def _row(page_number: int, shape: _Shape, found: PageText, started: float) -> Row:
+    text = markdown.page_text(found.blocks)
+    problem_class = found.problem_class if found.problem else None
+    return {
+        "page_number": page_number,
+        "page_label": shape.label,
+        "status": "partial" if found.problem else "ok",
+        "text": text,
+        "markdown": markdown.page_markdown(found.blocks),
+        "source": found.source,
+        "engine": "+".join(found.engines),
+        "confidence": found.confidence,
+        "width": shape.width,
+        "height": shape.height,
+        "rotation": found.rotation,
+        "blocks": [b.as_row() for b in found.blocks if all(map(isfinite, b.box))],
+        "n_chars": len(text),
+        "elapsed_ms": round((time.perf_counter() - started) * 1000),
+        "error_class": str(problem_class) if problem_class else None,
+        "error": found.problem,
+    }
+
+
+def _failed_row(
+    page_number: int, shape: _Shape, failure: tuple[ErrorClass, str], started: float
+) -> Row:
+    found = PageText(engines=(PYMUPDF,), problem=failure[1], problem_class=failure[0])
+    return {**_row(page_number, shape, found, started), "status": "failed"}
+
+
+def _label(page: pymupdf.Page) -> str | None:
+    """The page's label; a document whose label rules are broken has none."""
+    try:
+        return str(page.get_label()) or None
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError):
+        return None
+
+
+def _engine_label(engine: OcrEngine) -> str:
+    return f"{engine.name}-{engine.version}"

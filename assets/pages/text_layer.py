@@ -1,0 +1,280 @@
+"""The text layer of a page: its lines, and blocks of them without a layout model.
+
+Here: one extraction per page, turned into lines in reading direction, and the plain block finder
+(`QUIRE_LAYOUT=off`): MuPDF's own blocks, split where the style changes. Not here: whether the layer
+is sound (`routing.py`) and the layout model's blocks (`layout.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pymupdf
+
+from assets.pages import markdown
+from assets.pages.geometry import Box, Turn, shared_height
+from assets.pages.reading_order import is_plausible, reading_order
+from assets.pages.records import Block, Kind, Line, Span, body_size, box_of
+
+# The layout model's module switches this on when it is imported; set it at once, so that boxes do
+# not depend on what else the process has read before.
+pymupdf.TOOLS.unset_quad_corrections(True)
+
+FLAGS: Final = (
+    pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_COLLECT_STYLES
+)
+"""No images (their bytes cost 4 × the text), ligatures written out, no CIDs passed off as characters:
+a character without a Unicode value must show as U+FFFD for the soundness test."""
+
+HEADING_RATIO: Final = 1.15
+MIN_SIZE_SHARE: Final = 0.15
+HEADING_MAX_LINES: Final = 4
+HEADING_MAX_CHARS: Final = 200
+_BOLD: Final = pymupdf.TEXT_FONT_BOLD
+_ITALIC: Final = pymupdf.TEXT_FONT_ITALIC
+_MONO: Final = pymupdf.TEXT_FONT_MONOSPACED
+_RAISED: Final = pymupdf.TEXT_FONT_SUPERSCRIPT
+_STRONG: Final = pymupdf.mupdf.FZ_STEXT_BOLD  # in char_flags: bold by stroke, whatever the font's name
+
+
+@dataclass(frozen=True)
+class TextLayer:
+    """The lines of a page in the order they were written, in the frame that the text runs in.
+
+    Attributes:
+        lines: boxes are of the page turned by `turn`.
+        turn: from the page as shown to the frame in which most text runs left to right.
+    """
+
+    lines: tuple[Line, ...]
+    turn: Turn
+    textpage: pymupdf.TextPage
+
+    @property
+    def text(self) -> str:
+        """All characters, for counting."""
+        return "\n".join(line.text for line in self.lines)
+
+    def words(self) -> list[tuple[Box, str]]:
+        """Words with their boxes in the frame of the lines (for cells of tables)."""
+        found = self.textpage.extractWORDS()
+        turn = self._from_page
+        return [(turn.forth((w[0], w[1], w[2], w[3])), str(w[4])) for w in found]
+
+    _from_page: Turn = Turn(0, 0, 0)
+
+
+def read_text_layer(page: pymupdf.Page) -> TextLayer:
+    """Extract the text of a page once.
+
+    MuPDF gives the boxes of the page before /Rotate; they are turned here once, into the frame in
+    which most of the text runs left to right (a table set sideways on an upright page as well).
+    """
+    textpage = page.get_textpage(flags=FLAGS)
+    blocks = textpage.extractDICT()["blocks"]
+    degrees = _reading_rotation(blocks, page.rotation)
+    shown = page.rect
+    bare = (shown.width, shown.height) if page.rotation % 180 == 0 else (shown.height, shown.width)
+    from_page = Turn(degrees, *bare)
+    lines = tuple(_lines(blocks, from_page))
+    turn = Turn((degrees - page.rotation) % 360, shown.width, shown.height)
+    return TextLayer(lines, turn, textpage, from_page)
+
+
+def plain_blocks(lines: Sequence[Line]) -> list[Block]:
+    """Blocks of lines without a layout model, in reading order, boxes in the frame of the lines."""
+    groups = [part for group in by_block(lines) for part in split_by_style(join_rows(group))]
+    boxes = [box_of(group) for group in groups]
+    if not is_plausible(boxes):
+        order = reading_order(boxes, line_height=1.2 * body_size(lines))
+        groups = [groups[i] for i in order]
+    body = body_size(lines)
+    blocks = (make_block(kind_of(group, body), group) for group in groups)
+    return [block for block in blocks if block.text]
+
+
+def make_block(kind: Kind, lines: Sequence[Line]) -> Block:
+    """A block of this kind from these lines."""
+    sizes = Counter[float]()
+    for line in lines:
+        sizes[line.size] += len(line.text)
+    if kind == "code":
+        lines = [_indented(line, box_of(lines)[0]) for line in lines]
+    return Block(
+        kind=kind,
+        box=box_of(lines),
+        text=markdown.verbatim(lines) if kind == "code" else markdown.plain(lines),
+        markdown=markdown.render(kind, lines),
+        font_size=sizes.most_common(1)[0][0] if sizes else None,
+    )
+
+
+def _reading_rotation(blocks: Sequence[dict[str, Any]], shown: int) -> int:
+    """The /Rotate under which most characters run left to right; the page's own without text."""
+    counts = Counter[int]()
+    for block in blocks:
+        for line in block.get("lines", ()):
+            if line["wmode"]:  # vertical writing runs downwards on an upright page
+                direction: tuple[float, float] = (1.0, 0.0)
+            else:
+                direction = line["dir"]
+            counts[_upright_by(direction)] += sum(len(span["text"]) for span in line["spans"])
+    total = sum(counts.values())
+    if not total or counts[shown] * 2 >= total:
+        return shown
+    return counts.most_common(1)[0][0]
+
+
+def _upright_by(direction: tuple[float, float]) -> int:
+    dx, dy = direction
+    if abs(dx) >= abs(dy):
+        return 0 if dx >= 0 else 180
+    return 90 if dy < 0 else 270
+
+
+def _lines(blocks: Sequence[dict[str, Any]], turn: Turn) -> Iterator[Line]:
+    for number, block in enumerate(blocks):
+        if block["type"] != 0:
+            continue
+        for piece in block["lines"]:
+            if line := _line(piece, turn, number):
+                yield line
+
+
+def _line(piece: dict[str, Any], turn: Turn, block: int) -> Line | None:
+    spans = piece["spans"]
+    text = "".join(span["text"] for span in spans)
+    if not text or text.isspace():
+        return None
+    box = turn.forth(piece["bbox"]) if turn.degrees else piece["bbox"]
+    if len(spans) == 1:
+        size = spans[0]["size"]
+    else:
+        size = _main_size(spans)
+    return Line(box, tuple(_span(span) for span in spans), round(size, 2), block)
+
+
+def _main_size(spans: Sequence[dict[str, Any]]) -> float:
+    """The largest size with a fair share of the line: small capitals stand in two sizes."""
+    counts = Counter[float]()
+    for span in spans:
+        counts[span["size"]] += len(span["text"].strip())
+    least = min(MIN_SIZE_SHARE * sum(counts.values()), max(counts.values()))
+    return max(size for size, count in counts.items() if count >= least)
+
+
+def _span(span: dict[str, Any]) -> Span:
+    flags = span["flags"]
+    bold = bool(flags & _BOLD or span["char_flags"] & _STRONG)
+    return Span(
+        span["text"], bold, bool(flags & _ITALIC), bool(flags & _MONO), bool(flags & _RAISED)
+    )
+
+
+def join_rows(pieces: Sequence[Line]) -> list[Line]:
+    """Join pieces of one row that were parted at wide gaps (label and value, number and title)."""
+    rows: list[list[Line]] = []
+    for piece in pieces:
+        last = rows[-1][-1] if rows else None
+        if last is not None and _same_row(last, piece):
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    return [row[0] if len(row) == 1 else _joined(row) for row in rows]
+
+
+def _same_row(a: Line, b: Line) -> bool:
+    height = min(a.box[3] - a.box[1], b.box[3] - b.box[1])
+    return shared_height(a.box, b.box) > 0.7 * height
+
+
+def _joined(row: list[Line]) -> Line:
+    rtl = sum(map(_is_rtl, row)) * 2 > len(row)
+    row = sorted(row, key=lambda line: line.box[0], reverse=rtl)
+    spans: list[Span] = list(row[0].spans)
+    for before, line in zip(row, row[1:], strict=False):
+        apart = line.box[0] - before.box[2] if not rtl else before.box[0] - line.box[2]
+        if apart > 0.1 * line.size and not spans[-1].text.endswith(" "):
+            spans.append(Span(" "))
+        spans.extend(line.spans)
+    longest = max(row, key=lambda line: len(line.text))
+    return Line(box_of(row), tuple(spans), longest.size, longest.block)
+
+
+def _indented(line: Line, left: float) -> Line:
+    """A line of code with its indentation as spaces, where the page has it as a position only."""
+    if line.text[:1].isspace():
+        return line
+    width = (line.box[2] - line.box[0]) / max(1, len(line.text))
+    n_spaces = round((line.box[0] - left) / width) if width > 0 else 0
+    return replace(line, spans=(Span(" " * n_spaces, mono=True), *line.spans))
+
+
+def _is_rtl(line: Line) -> bool:
+    strong = [c for c in line.text if c.isalpha()]
+    return sum("\u0590" <= c <= "\u08ff" or "\ufb1d" <= c <= "\ufefc" for c in strong) * 2 > len(
+        strong
+    )
+
+
+def by_block(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """Consecutive lines of the same MuPDF block."""
+    group: list[Line] = []
+    for line in lines:
+        if group and line.block != group[-1].block:
+            yield group
+            group = []
+        group.append(line)
+    if group:
+        yield group
+
+
+def split_by_style(lines: list[Line]) -> Iterator[list[Line]]:
+    """Part a MuPDF block where a heading ends, a list item starts, or a wide gap stands."""
+    group = [lines[0]]
+    in_list = markdown.starts_item(lines[0].text)
+    for before, line in zip(lines, lines[1:], strict=False):
+        item = markdown.starts_item(line.text)
+        if item or _style_changes(before, line) or _gap_between(before, line):
+            yield group
+            group = []
+            in_list = item
+        elif in_list and line.box[0] < group[0].box[0] - 1 and _ends(before):
+            yield group
+            group, in_list = [], False
+        group.append(line)
+    yield group
+
+
+def _ends(line: Line) -> bool:
+    """Whether a sentence ends with the line: what follows further left is no part of the item."""
+    return line.text.rstrip()[-1:] in ".!?;:"
+
+
+def _style_changes(before: Line, line: Line) -> bool:
+    larger, smaller = max(before.size, line.size), min(before.size, line.size)
+    return larger > HEADING_RATIO * max(smaller, 0.1) or before.mono != line.mono
+
+
+def _gap_between(before: Line, line: Line) -> bool:
+    return line.box[1] - before.box[3] > 0.9 * max(line.size, before.size)
+
+
+def kind_of(lines: Sequence[Line], body: float) -> Kind:
+    """The kind of a block by its style alone, given the size of body text."""
+    text = " ".join(line.text for line in lines)
+    if all(line.mono for line in lines):
+        return "code" if len(lines) > 1 else "text"
+    if markdown.starts_item(lines[0].text):
+        return "list_item"
+    short = len(lines) <= HEADING_MAX_LINES and len(text) <= HEADING_MAX_CHARS
+    if short and any(c.isalpha() for c in text):
+        if min(line.size for line in lines) >= HEADING_RATIO * body:
+            return "heading"
+        ends = text.rstrip()[-1]
+        if len(lines) <= 2 and all(line.bold for line in lines) and ends not in ".,;":
+            return "heading"
+    return "text"

@@ -1,0 +1,52 @@
+"""Something to look at beside each materialisation: a few rows as markdown, small pictures.
+
+Here: markdown tables and thumbnails as data urls. Not here: which rows a stage shows
+(`assets/<stage>/preview.py`).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+ROWS: Final = 10
+_CELL: Final = 80
+
+
+def cell(value: Any) -> str:
+    """A value as one table cell: short, on one line, and never markup of its own."""
+    if value is None:
+        return ""
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(text) > _CELL:
+        text = text[: _CELL - 1] + "…"
+    for mark in ("\\", "`", "|", "<", "[", "]", "!", "*", "_"):
+        text = text.replace(mark, "\\" + mark)
+    return text
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """A few rows as a markdown table."""
+    if not rows:
+        return "*no rows*"
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(cell(row[c]) for c in columns) + " |" for row in rows[:ROWS]]
+    return "\n".join(lines)
+
+
+def picture(data: bytes, alt: str, side: int = 160) -> str:
+    """An image as a small inline PNG; images over 40 megapixels are not opened."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        if image.width * image.height > 40_000_000:
+            return f"*{cell(alt)}: {image.width} x {image.height} pixels*"
+        small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
+        small.thumbnail((side, side))
+        out = io.BytesIO()
+        small.save(out, "PNG", optimize=True)
+    encoded = base64.b64encode(out.getvalue()).decode()
+    return f"![{cell(alt)}](data:image/png;base64,{encoded})"

@@ -1,0 +1,27 @@
+"""The `summaries` asset: a shell around `build.py`."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.asset import stage_asset
+from assets.summaries.build import build_summaries
+from assets.summaries.checks import documents_have_a_summary_row
+from assets.summaries.preview import preview_summaries
+from resources.settings import Settings
+
+_COMPUTE = {"extractive": "cpu", "transformers": "gpu", "openai": "api", "openai_batch": "api"}
+
+
+def summaries_asset(settings: Settings) -> dg.AssetsDefinition:
+    """The asset under these settings; what it computes on depends on the summariser."""
+    return stage_asset(
+        "summaries",
+        settings,
+        build_summaries,
+        description="One summary per document, by the summariser that the settings name.",
+        upstream=("docs",),
+        checks=(documents_have_a_summary_row,),
+        preview=preview_summaries,
+        compute=_COMPUTE[settings.summariser],
+    )

@@ -1,0 +1,92 @@
+"""Which lines of a document's markdown are its body: the prose that a summary is made of.
+
+Here: leaving out headings, tables, code, pictures, quotes (footnotes, comments, notes of ours),
+contents, references. Not here: sentences and their weights (`resources/summariser`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from assets.docs.markup import unescape
+
+_FENCE: Final = re.compile(r"(`{3,})\n.*?\n\1(?=\n|$)", re.DOTALL)
+_HEADING: Final = re.compile(r"(#{1,6}) (.*)")
+_ITEM: Final = re.compile(r"\s*(?:-|\d{1,9}[.)]) ")
+_LABEL: Final = re.compile(r"^[\s\d.:]+|[\s\d.:]+$")
+_SPARE: Final = re.compile(
+    r"(?i)(?:table of )?contents|list of (?:figures|tables)|references?(?: cited)?|bibliography"
+    r"|(?:literature|works) cited|index|acknowledge?ments?|author contributions|revision history"
+    r"|inhalt(?:sverzeichnis)?|literatur(?:verzeichnis)?|sommaire|table des mati[eè]res|bibliographie"
+    r"|références|[ií]ndice|referencias|bibliograf[ií]a|содержание|оглавление|литература"
+    r"|список литературы|目次|目录|目錄|参考文献|參考文獻|차례|목차|참고 ?문헌|المحتويات|المراجع|สารบัญ|บรรณานุกรม"
+)
+_OPENING: Final = re.compile(
+    r"(?i)abstract|(?:executive |plain language )?summary|synopsis|overview|introduction"
+    r"|zusammenfassung|einleitung|r[ée]sum[ée]|sommaire|resumen|resumo|аннотация|введение|реферат"
+    r"|要旨|要約|概要|摘要|はじめに|引言|요약|초록|서론|ملخص|الملخص|مقدمة|บทคัดย่อ|บทนำ|सारांश"
+)
+_CONTENTS_LINE: Final = re.compile(r"\S \u2026 ?[\divxlc]+\b")
+_WORDS: Final = re.compile(r"\w+")
+
+OPENING_SHARE: Final = 0.25
+"""An abstract or introduction that starts later opens a part, not the document."""
+MIN_ITEM_WORDS: Final = 6
+"""Shorter items of a list are labels; with a stop at their end they are sentences."""
+
+
+def body_paragraphs(markdown: str) -> tuple[str, ...]:
+    """The paragraphs of prose in order, as plain text; empty when the document has none."""
+    found = _prose(markdown)
+    return found or _anything(markdown)
+
+
+def _prose(markdown: str) -> tuple[str, ...]:
+    paragraphs: list[str] = []
+    spare, opened, position = False, False, 0
+    for part in _FENCE.sub("", markdown).split("\n\n"):
+        position += len(part) + 2
+        heading = _HEADING.match(part)
+        if heading:
+            label = _LABEL.sub("", unescape(heading.group(2)))
+            spare = _SPARE.fullmatch(label) is not None
+            if not opened and _OPENING.fullmatch(label):
+                opened = True
+                if position <= OPENING_SHARE * len(markdown):
+                    paragraphs.clear()  # names, imprints and notices before the abstract
+        elif not (spare or not part.strip() or part.startswith(("|", ">", "!["))):
+            paragraphs.extend(_paragraphs(part))
+    return tuple(paragraphs)
+
+
+def _paragraphs(part: str) -> list[str]:
+    if _ITEM.match(part):
+        return _sentence_items(part)
+    return [unescape(part.strip())] if len(_CONTENTS_LINE.findall(part)) < 2 else []
+
+
+def _sentence_items(part: str) -> list[str]:
+    items = (unescape(_ITEM.sub("", line, count=1)).strip() for line in part.split("\n"))
+    return [
+        text
+        for text in items
+        if text.endswith((".", "!", "?", "。", "！", "？", "।", "؟"))
+        and (len(_WORDS.findall(text)) >= MIN_ITEM_WORDS or not text.isascii())
+    ]
+
+
+def _anything(markdown: str) -> tuple[str, ...]:
+    """For a document without prose: what its headings, items and tables say, line by line."""
+    lines: list[str] = []
+    for line in markdown.split("\n"):
+        if not line.strip() or line.startswith((">", "![", "```")) or set(line) <= set("|-"):
+            continue
+        heading = _HEADING.match(line)
+        text = heading.group(2) if heading else _ITEM.sub("", line, count=1)
+        if line.startswith("|"):
+            cells = (cell.strip() for cell in re.split(r"(?<!\\)\|", line))
+            text = ", ".join(cell.replace("<br>", " ") for cell in cells if cell)
+        if text := unescape(text).strip():
+            lines.append(text)
+    return tuple(lines)

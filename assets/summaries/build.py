@@ -1,0 +1,72 @@
+"""Summaries of a batch: every document gets a row, from the summariser that the settings name.
+
+Here: the stage's plain function. Not here: how a summary is made (`resources/summariser`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from assets.context import StageContext, digest, owned_documents
+from assets.summaries.inputs import summarise_rows
+from assets.versions import stage_version
+from io_managers.publish import Staged
+from io_managers.stage_run import StageRun, Subject
+from resources.summariser.base import Summariser
+from resources.summariser.make import make_summariser
+
+DOCUMENTS_AT_ONCE: Final = 64
+_INPUT = ["doc_id", "content_sha256", "status", "title", "markdown"]
+
+
+def build_summaries(context: StageContext) -> Staged:
+    """Summarise every document whose text differs from what its summary was made of."""
+    lake, batch = context.lake, context.batch
+    version = stage_version("summaries", context.settings)
+    run = StageRun(lake, version, batch, context.run_id, gate=context.settings.gate)
+    documents = lake.read("docs", _INPUT[:3], batch=batch)
+    inputs = {
+        doc_id: digest(content, status)
+        for doc_id, content, status in documents.select(_INPUT[:3]).iter_rows()
+    }
+    carried = set(run.carry(inputs)["doc_id"])
+    run.counts["carried"] = len(carried)
+    todo = [doc_id for doc_id in inputs if doc_id not in carried]
+    causes = dict(
+        owned_documents(lake, batch).select("doc_id", "error_class").drop_nulls().iter_rows()
+    )
+    summariser = make_summariser(context.settings)
+    for first in range(0, len(todo), DOCUMENTS_AT_ONCE):
+        chunk = todo[first : first + DOCUMENTS_AT_ONCE]
+        _summarise(context, run, summariser, chunk, inputs, causes)
+        context.progress.report("summaries", batch, first + len(chunk), len(todo))
+    return run.finish()
+
+
+def _summarise(
+    context: StageContext,
+    run: StageRun,
+    summariser: Summariser,
+    chunk: Sequence[str],
+    inputs: dict[str, str],
+    causes: dict[str, str],
+) -> None:
+    frame = context.lake.scan("docs", _INPUT, batch=context.batch)
+    rows = frame.filter(pl.col("doc_id").is_in(list(chunk))).collect().to_dicts()
+    rows_failed = {row["doc_id"]: row["status"] == "failed" for row in rows}
+    for record in summarise_rows(rows, summariser):
+        row: dict[str, Any] = {**record.as_row(), "input_sha256": inputs[record.doc_id]}
+        upstream = causes.get(record.doc_id)
+        if row["status"] == "failed" and rows_failed.get(record.doc_id):
+            # The document failed before this stage, which has nothing of its own to charge.
+            row["error_class"] = upstream or row["error_class"]
+        elif row["error_class"] is not None:
+            run.fail(Subject(record.doc_id, None), row["error_class"], row["error"] or "")
+        run.add("summaries", row, 300 + len(row["summary"] or ""))
+        run.counts["documents"] += 1
+        run.counts[f"summaries_{row['status']}"] += 1
+        run.counts["input_tokens"] += row["input_tokens"] or 0
+        run.counts["output_tokens"] += row["output_tokens"] or 0

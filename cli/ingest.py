@@ -1,0 +1,80 @@
+"""`quire ingest`: the sensor's work, run to its end here.
+
+Here: the command, its progress bar and what it says at the end. Not here: the work (`engine.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cli.exit_codes import ExitCode, of_states
+from cli.home import prepare_home
+from cli.options import JsonOption, LakeOption
+from cli.progress import progress_bar
+from cli.terminal import say, say_json, warn
+from resources.lake.lake import Lake
+from resources.lake.states import files_states
+from resources.settings import absolute_location, load_settings
+
+
+def ingest(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help="Folders of PDFs, or single PDFs; the landing zone when not given."),
+    ] = None,
+    *,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take every new PDF into batches and run them to the end, retries included."""
+    settings = load_settings()
+    if lake is not None:
+        settings = settings.with_lake(lake)
+    locations = [absolute_location(path, Path.cwd()) for path in paths or ()]
+    locations = locations or [settings.landing]
+    if not as_json:
+        say(f"lake: {settings.lake}")
+    prepare_home(settings)
+    from cli.engine import ingest as run_ingest  # imports Dagster: over a second
+
+    console = Console(stderr=True)
+    with progress_bar(console, quiet=as_json or not console.is_terminal) as progress:
+        result = run_ingest(settings, locations, progress)
+    states = files_states(Lake(settings.lake, settings.storage_options))
+    counts = {row["state"]: row["len"] for row in states.group_by("state").len().to_dicts()}
+    report: dict[str, Any] = {
+        "lake": settings.lake,
+        "seen": result.seen,
+        "taken": result.taken,
+        "waiting": result.waiting,
+        "left": [{"uri": uri, "why": why} for uri, why in result.left],
+        "batches": result.batches,
+        "runs": result.runs,
+        "failed_runs": result.failed_runs,
+        "states": counts,
+    }
+    if as_json:
+        say_json(report)
+    else:
+        _say(report)
+    for batch, error in result.failed_runs.items():
+        warn(f"{batch}: {error}")
+    code = ExitCode.CANNOT_GO_ON if result.failed_runs else of_states(counts)
+    raise typer.Exit(code)
+
+
+def _say(report: dict[str, Any]) -> None:
+    say(
+        f"{report['seen']} PDFs seen, {report['taken']} new in {len(report['batches'])} batches, "
+        f"{report['runs']} runs"
+    )
+    states = ", ".join(f"{n} {state}" for state, n in sorted(report["states"].items()))
+    say(f"files: {states}")
+    if report["waiting"]:
+        say(f"{report['waiting']} are still being written: run again, or leave them to make dev")
+    for item in report["left"]:
+        say(f"left {item['uri']}: {item['why']}")

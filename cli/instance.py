@@ -1,0 +1,59 @@
+"""The one question that reading commands ask Dagster: which batches are in a run now?
+
+Here: a lazy look at the instance of a lake. Not here: where that instance lives (`home.py`) or
+anything that starts a run.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from cli.home import home_of
+from cli.terminal import warn
+from resources.settings import Settings
+
+_UNFINISHED: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+
+
+def running_batches(settings: Settings) -> frozenset[str]:
+    """Batches that some run of the lake's instance holds, queued ones included.
+
+    Importing Dagster costs a command over a second, so it is left alone while its run database is
+    absent or holds no unfinished run. When Dagster cannot be asked, nothing counts as running.
+    """
+    home = home_of(settings)
+    runs = home / "history" / "runs.db"
+    if runs.is_file():
+        if _surely_idle(runs):
+            return frozenset()
+    elif not (os.environ.get("DAGSTER_HOME") and (home / "dagster.yaml").is_file()):
+        return frozenset()
+    return _ask_dagster(home)
+
+
+def _surely_idle(runs: Path) -> bool:
+    """Whether Dagster's SQLite file holds no unfinished run; False when that cannot be told."""
+    query = f"SELECT 1 FROM runs WHERE status IN ({', '.join('?' * len(_UNFINISHED))}) LIMIT 1"  # noqa: S608  # only question marks are put in
+    try:
+        with closing(sqlite3.connect(f"{runs.as_uri()}?mode=ro", uri=True, timeout=1)) as database:
+            return database.execute(query, _UNFINISHED).fetchone() is None
+    except sqlite3.Error:
+        return False
+
+
+def _ask_dagster(home: Path) -> frozenset[str]:
+    import dagster as dg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from sensors.new_pdfs import running_batches as batches_in_runs
+
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            return frozenset(batches_in_runs(instance))
+    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+        warn(f"cannot ask the Dagster instance in {home} what runs now, so nothing is: {error}")
+        return frozenset()

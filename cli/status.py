@@ -1,0 +1,180 @@
+"""`quire status`: how every file and document stands, batch by batch where asked.
+
+Here: what is printed. Not here: how states are decided (`resources/lake/states.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import polars as pl
+import typer
+
+from cli.exit_codes import of_states
+from cli.options import JsonOption, LakeOption, Opened, open_lake
+from cli.terminal import say, say_json, say_table
+from resources.errors import QuireError, SettingError
+from resources.lake.states import STATES, LakeStates
+from resources.lake.summary import Summary, stale_rows, summary
+
+_BATCHES_LISTED: Final = 10
+_FILES_LISTED: Final = 50
+
+
+def status(
+    *,
+    batch: Annotated[
+        str | None, typer.Option("--batch", metavar="BATCH", help="Only this batch, file by file.")
+    ] = None,
+    files: Annotated[bool, typer.Option("--files", help="List the files too.")] = False,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", metavar="STATE", help="List the files in this state."),
+    ] = None,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="What an accepted version has made out of date.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Exit 1, 3 or 4 when something waits, failed or is blocked."),
+    ] = False,
+    lake: LakeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how every file and document stands: done, partial, waiting, quarantined."""
+    if state is not None and state not in STATES:
+        raise SettingError(f"--state {state}: choose one of {', '.join(STATES)}")
+    opened = open_lake(lake, quiet=as_json)
+    states = opened.states()
+    if batch is not None and batch not in states.batches["batch"]:
+        raise QuireError(f"no batch {batch!r} in {opened.lake.root}: quire status lists batches")
+    told = summary(opened.lake, states=states, batch=batch)
+    listed = _files(states, batch, state) if files or state or batch else None
+    if as_json:
+        say_json(_as_json(opened, states, told, listed, stale=stale))
+    elif opened.empty or not told.n_files:
+        say(opened.hint)
+    else:
+        _say_summary(told)
+        _say_batches(states, batch)
+        if listed is not None:
+            _say_files(listed)
+        if stale:
+            _say_stale(opened)
+    if check:
+        raise typer.Exit(of_states(told.files))
+
+
+def _files(states: LakeStates, batch: str | None, state: str | None) -> pl.DataFrame:
+    rows = states.files
+    if batch is not None:
+        rows = rows.filter(pl.col("batch") == batch)
+    return rows if state is None else rows.filter(pl.col("state") == state)
+
+
+def _as_json(
+    opened: Opened,
+    states: LakeStates,
+    told: Summary,
+    listed: pl.DataFrame | None,
+    *,
+    stale: bool,
+) -> dict[str, Any]:
+    open_batches = states.batches.filter(pl.col("state") != "finished")
+    value = {
+        "lake": opened.lake.root,
+        **told.as_dict(),
+        "unfinished_batches": open_batches.to_dicts(),
+    }
+    if listed is not None:
+        value["listed"] = listed.to_dicts()
+    if stale:
+        value["stale"] = stale_rows(opened.lake).to_dicts()
+    return value
+
+
+def _say_summary(told: Summary) -> None:
+    rows: list[list[object]] = [
+        [name, told.files.get(name, 0), told.documents.get(name, 0)] for name in STATES
+    ]
+    say()
+    say_table(["state", "files", "documents"], [*rows, ["total", told.n_files, told.n_documents]])
+    say()
+    share = "" if told.ocr_share is None else f", {told.ocr_share:.0%} by OCR"
+    say(
+        f"{told.pages:,} pages ({told.pages_failed:,} failed{share}), {told.figures:,} figures, "
+        f"{told.duplicates:,} duplicate files, {_cost(told)}"
+    )
+    if told.failures:
+        classes = ", ".join(f"{name} {count:,}" for name, count in told.failures.items())
+        say(f"failures: {classes}")
+
+
+def _cost(told: Summary) -> str:
+    unknown = f" (and {told.cost_unknown:,} of unknown cost)" if told.cost_unknown else ""
+    return f"spent {told.cost_usd:.2f} USD{unknown}"
+
+
+def _say_batches(states: LakeStates, batch: str | None) -> None:
+    counts = states.batches["state"].value_counts().sort("state").iter_rows()
+    say("batches: " + ", ".join(f"{count:,} {name}" for name, count in counts))
+    rows = states.batches.filter(
+        pl.col("state") != "finished" if batch is None else pl.col("batch") == batch
+    )
+    if rows.is_empty():
+        return
+    columns = ["batch", "state", "files", "published", "asked for", "last"]
+    say_table(
+        columns,
+        [
+            [
+                row["batch"],
+                row["state"],
+                row["n_files"],
+                " ".join(row["stages"]),
+                row["requests"],
+                row["last_requested_at"],
+            ]
+            for row in rows.head(_BATCHES_LISTED).to_dicts()
+        ],
+        title="Batches that are not finished" if batch is None else f"Batch {batch}",
+    )
+    if rows.height > _BATCHES_LISTED:
+        say(f"... and {rows.height - _BATCHES_LISTED:,} more")
+    if not rows.filter(pl.col("state") == "stuck").is_empty():
+        say("stuck batches are asked for again with: quire retry --batch BATCH")
+
+
+def _say_files(listed: pl.DataFrame) -> None:
+    say_table(
+        ["file", "document", "state", "class", "stage", "what happened"],
+        [
+            [
+                row["file_name"],
+                (row["doc_id"] or "")[:12],
+                row["state"],
+                row["error_class"],
+                row["stage"],
+                row["error"],
+            ]
+            for row in listed.head(_FILES_LISTED).to_dicts()
+        ],
+        title="Files",
+    )
+    if listed.height > _FILES_LISTED:
+        say(f"... and {listed.height - _FILES_LISTED:,} more: --json lists all")
+
+
+def _say_stale(opened: Opened) -> None:
+    rows = stale_rows(opened.lake)
+    if rows.is_empty():
+        say("nothing is stale: every row carries the accepted version of its stage")
+        return
+    say_table(
+        ["stage", "batch", "documents", "rows", "made by", "accepted now"],
+        [
+            [r["stage"], r["batch"], r["documents"], r["rows"], r["version"], r["accepted"]]
+            for r in rows.to_dicts()
+        ],
+        title="Stale: materialise these batches again in the Dagster UI (make dev)",
+    )

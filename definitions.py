@@ -1,0 +1,64 @@
+"""Wiring only: settings in, Dagster's definitions out."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.docs.asset import docs_asset
+from assets.files.asset import files_asset
+from assets.images.asset import images_asset
+from assets.pages.asset import pages_asset
+from assets.partitions import batches
+from assets.summaries.asset import summaries_asset
+from io_managers.delta import delta_io_manager
+from resources.lake.resource import lake_resource
+from resources.settings import Settings, load_settings
+from resources.telemetry.progress import Progress
+from resources.telemetry.resource import progress_resource
+from resources.workers.resource import workers_resource
+from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
+
+INGEST_JOB = "ingest"
+
+
+def build_defs(
+    settings: Settings | None = None, progress: Progress | None = None, **overrides: str
+) -> dg.Definitions:
+    """Everything that Dagster loads.
+
+    Args:
+        settings: Ready settings; read from the environment and `.env` when not given.
+        progress: Where stages report to.
+        overrides: Settings by name, such as `lake="/tmp/lake"` or `layout="off"`.
+    """
+    if settings is None:
+        settings = load_settings(overrides=overrides)
+    assets = [
+        files_asset(settings),
+        pages_asset(settings),
+        images_asset(settings),
+        docs_asset(settings),
+        summaries_asset(settings),
+    ]
+    ingest = dg.define_asset_job(
+        INGEST_JOB,
+        selection=dg.AssetSelection.assets(*assets),
+        partitions_def=batches,
+        description="A batch of PDFs through every stage",
+    )
+    return dg.Definitions(
+        assets=assets,
+        jobs=[ingest, ingest_now_job(settings)],
+        sensors=[new_pdfs_sensor(settings, ingest)],
+        executor=dg.in_process_executor,
+        resources={
+            "settings": dg.ResourceDefinition.hardcoded_resource(settings),
+            "lake": lake_resource(settings),
+            "workers": workers_resource(settings),
+            "progress": progress_resource(progress or Progress()),
+            "delta": delta_io_manager,
+        },
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,81 @@
+"""Ownership of contents: the first batch to claim a document does its work, once, for ever.
+
+Here: the `contents` table and the claim. Not here: what a duplicate's row looks like
+(`assets/files`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+from deltalake import CommitProperties, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from io_managers.schemas import CONTENTS
+from io_managers.versions import COMMIT_TRIES, pause
+from resources.errors import LakeError
+from resources.lake.lake import Lake
+
+TRANSACTION = "contents"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The batch and sighting that own a document."""
+
+    batch: str
+    uri: str
+
+
+def claim(lake: Lake, batch: str, documents: Mapping[str, str]) -> dict[str, Owner]:
+    """Claim documents (doc_id to uri) for a batch; returns each one's owner, ours or another's.
+
+    A claim that exists never moves. All claims share one application transaction whose number is
+    read with the snapshot, so two batches that claim the same content at once conflict, and the
+    later one reads again.
+    """
+    if not documents:
+        return {}
+    for attempt in range(COMMIT_TRIES):
+        table = lake.ensure("contents")
+        wanted = list(documents)
+        known = (
+            lake.scan("contents", ["doc_id", "owner_batch", "owner_uri"], table=table)
+            .filter(pl.col("doc_id").is_in(wanted))
+            .collect()
+        )
+        owners = {
+            row["doc_id"]: Owner(row["owner_batch"], row["owner_uri"]) for row in known.to_dicts()
+        }
+        fresh = [doc_id for doc_id in wanted if doc_id not in owners]
+        if not fresh:
+            return owners
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "doc_id": doc_id,
+                "owner_batch": batch,
+                "owner_uri": documents[doc_id],
+                "first_seen_at": now,
+            }
+            for doc_id in fresh
+        ]
+        number = table.transaction_version(TRANSACTION) or 0
+        try:
+            write_deltalake(
+                table,
+                pl.DataFrame(rows, schema=CONTENTS.polars),
+                mode="append",
+                commit_properties=CommitProperties(
+                    max_commit_retries=0,
+                    app_transactions=[Transaction(TRANSACTION, number + 1)],
+                ),
+            )
+        except CommitFailedError:
+            pause(attempt)
+            continue
+        return owners | {doc_id: Owner(batch, documents[doc_id]) for doc_id in fresh}
+    raise LakeError("could not claim documents: too many writers, run again")

@@ -1,0 +1,92 @@
+"""What became of every batch: finished, in a run, waiting to be asked for, or stuck.
+
+Here: one row per batch for people to read. Not here: which batches are due for a run
+(`batches.py`) or the states of documents (`states.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import polars as pl
+
+from io_managers.publish import transaction_id
+from io_managers.schemas import STAGES, TIMESTAMP
+from resources.lake.batches import Requests, is_stuck, read_requests
+from resources.lake.lake import Lake
+
+BATCH_STATES: Final = ("running", "waiting", "stuck", "finished")
+_SCHEMA: Final = pl.Schema(
+    {
+        "batch": pl.String(),
+        "state": pl.String(),
+        "stages": pl.List(pl.String()),
+        "n_files": pl.Int64(),
+        "n_bytes": pl.Int64(),
+        "seen_at": TIMESTAMP,
+        "requests": pl.Int64(),
+        "last_requested_at": TIMESTAMP,
+    }
+)
+
+
+def published_batches(lake: Lake, stage: str, batches: Iterable[str]) -> set[str]:
+    """Those of `batches` whose rows of this stage are published, with 0 rows too.
+
+    Rows only ever appear through the commit that carries the mark, so the mark itself (4 ms each,
+    measured on a log of 150 commits) is looked up only for batches that have no rows.
+    """
+    table = lake.open(stage)
+    if table is None:
+        return set()
+    wanted = set(batches)
+    with_rows = {partition["batch"] for partition in table.partitions()} & wanted
+    marked = {
+        batch
+        for batch in wanted - with_rows
+        if table.transaction_version(transaction_id(stage, batch)) is not None
+    }
+    return with_rows | marked
+
+
+def batch_states(lake: Lake, running_batches: Collection[str] = ()) -> pl.DataFrame:
+    """One row per batch of the manifest: its state, the stages published, how often asked for."""
+    manifest = (
+        lake.read("manifest", ["batch", "n_bytes", "seen_at"])
+        .group_by("batch")
+        .agg(
+            pl.len().cast(pl.Int64).alias("n_files"),
+            pl.col("n_bytes").sum(),
+            pl.col("seen_at").min(),
+        )
+        .sort("batch")
+    )
+    names = manifest["batch"].to_list()
+    published = {stage: published_batches(lake, stage, names) for stage in STAGES}
+    rows: list[dict[str, Any]] = []
+    for row in manifest.to_dicts():
+        batch = row["batch"]
+        stages = [stage for stage in STAGES if batch in published[stage]]
+        finished = len(stages) == len(STAGES)
+        asked = Requests() if finished else read_requests(lake, batch)
+        last = datetime.fromtimestamp(asked.last, UTC) if asked.count else None
+        rows.append(
+            {
+                **row,
+                "stages": stages,
+                "state": _state(asked, running=batch in running_batches, finished=finished),
+                "requests": asked.count,
+                "last_requested_at": last,
+            }
+        )
+    return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _state(asked: Requests, *, running: bool, finished: bool) -> str:
+    if running:
+        return "running"
+    if finished:
+        return "finished"
+    return "stuck" if is_stuck(asked) else "waiting"

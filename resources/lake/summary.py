@@ -1,0 +1,145 @@
+"""A lake in a few numbers: counts by state, failures by class, OCR share, batches, spend.
+
+Here: what `quire status` and the end of `quire ingest` tell. Not here: how a state is decided
+(`states.py`) or shown (`cli/status.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from io_managers.schemas import STAGES, TABLES
+from resources.lake.batch_states import BATCH_STATES
+from resources.lake.lake import Lake
+from resources.lake.states import STATES, LakeStates, accepted_versions
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is in a lake. `files` and `documents` count by state; every state is named."""
+
+    files: dict[str, int]
+    documents: dict[str, int]
+    duplicates: int
+    pages: int
+    pages_failed: int
+    pages_by_ocr: int
+    figures: int
+    failures: dict[str, int]
+    """Documents and unread files by the class that decides their state."""
+    batches: dict[str, int]
+    cost_usd: float
+    cost_unknown: int
+    """Summaries whose cost nobody knows; they are not in `cost_usd`."""
+
+    @property
+    def n_files(self) -> int:
+        """Every file ever taken from the landing zone."""
+        return sum(self.files.values())
+
+    @property
+    def n_documents(self) -> int:
+        """Every distinct document."""
+        return sum(self.documents.values())
+
+    @property
+    def ocr_share(self) -> float | None:
+        """Pages that OCR read, in whole or in part, of all pages; None when there are none."""
+        return self.pages_by_ocr / self.pages if self.pages else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return {**asdict(self), "ocr_share": self.ocr_share}
+
+
+def summary(
+    lake: Lake,
+    running_batches: Collection[str] = (),
+    *,
+    states: LakeStates | None = None,
+    batch: str | None = None,
+) -> Summary:
+    """Sum up a lake, or one batch of it; `states` saves reading the tables again."""
+    states = states or LakeStates(lake, running_batches)
+    files, documents, batches = states.files, states.documents, states.batches
+    if batch is not None:
+        files, documents, batches = (
+            frame.filter(pl.col("batch") == batch) for frame in (files, documents, batches)
+        )
+    failed = files.filter(
+        pl.col("error_class").is_not_null()
+        & (pl.col("status").is_null() | (pl.col("status") != "duplicate"))
+    )
+    pages = _pages(lake, batch)
+    cost, unknown = _cost(lake, batch)
+    return Summary(
+        files=_count(files, "state", STATES),
+        documents=_count(documents, "state", STATES),
+        duplicates=files.filter(pl.col("status") == "duplicate").height,
+        pages=sum(pages.values()),
+        pages_failed=sum(n for (status, _), n in pages.items() if status == "failed"),
+        pages_by_ocr=sum(n for (_, source), n in pages.items() if source in ("ocr", "mixed")),
+        figures=_figures(lake, batch),
+        failures=_count(failed, "error_class", ()),
+        batches=_count(batches, "state", BATCH_STATES),
+        cost_usd=cost,
+        cost_unknown=unknown,
+    )
+
+
+def _count(frame: pl.DataFrame, column: str, names: Collection[str]) -> dict[str, int]:
+    found = dict(
+        frame.group_by(column).len().sort(["len", column], descending=[True, False]).iter_rows()
+    )
+    return {**dict.fromkeys(names, 0), **{str(name): int(count) for name, count in found.items()}}
+
+
+def _pages(lake: Lake, batch: str | None) -> dict[tuple[str, str], int]:
+    counted = (
+        lake.scan("pages", ["status", "source"], batch=batch).group_by("status", "source").len()
+    )
+    return {(status, source): count for status, source, count in counted.collect().iter_rows()}
+
+
+def _figures(lake: Lake, batch: str | None) -> int:
+    stored = (pl.col("status") == "ok") & (pl.col("role") == "figure")
+    rows = lake.scan("images", ["status", "role"], batch=batch).filter(stored)
+    return int(rows.select(pl.len()).collect().item())
+
+
+def _cost(lake: Lake, batch: str | None) -> tuple[float, int]:
+    """What was settled, where spend is booked; else what the summaries say they cost."""
+    settled = lake.scan("usage", ["kind", "cost_usd", "batch"]).filter(pl.col("kind") == "settled")
+    if batch is not None:
+        settled = settled.filter(pl.col("batch") == batch)
+    costs = settled.select("cost_usd").collect()["cost_usd"]
+    if costs.is_empty():
+        rows = lake.scan("summaries", ["status", "cost_usd"], batch=batch)
+        costs = rows.filter(pl.col("status") == "ok").collect()["cost_usd"]
+    return float(costs.sum()), costs.null_count()
+
+
+def stale_rows(lake: Lake) -> pl.DataFrame:
+    """Published rows whose version is not the accepted one, counted by stage, batch and version."""
+    frames = []
+    for stage in STAGES:
+        unit = "doc_id" if "doc_id" in TABLES[stage].key else "uri"
+        counts = (
+            lake.scan(stage, ["batch", "version", unit])
+            .group_by("batch", "version")
+            .agg(
+                pl.col(unit).n_unique().cast(pl.Int64).alias("documents"),
+                pl.len().cast(pl.Int64).alias("rows"),
+            )
+        )
+        frames.append(counts.collect().select(pl.lit(stage).alias("stage"), pl.all()))
+    return (
+        pl.concat(frames)
+        .join(accepted_versions(lake), on="stage", how="left", maintain_order="left")
+        .filter(pl.col("version") != pl.col("accepted"))
+        .sort("batch", maintain_order=True)
+    )

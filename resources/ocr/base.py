@@ -1,0 +1,102 @@
+"""What an OCR engine is to Quire, and how one is made.
+
+Here: the protocol, the record of a line, and the factory. Not here: which page is read by OCR
+(`assets/pages/routing.py`), and what its lines become (`assets/pages/ocr_blocks.py`).
+To add an engine: a module beside this one, a line in `make_engine`, and its inputs in
+`version_inputs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from resources.errors import QuireError, SettingError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Image = npt.NDArray[np.uint8]
+    """Height × width × 3, RGB."""
+
+Point = tuple[float, float]
+Quad = tuple[Point, Point, Point, Point]
+"""Corners in pixels: top left, top right, bottom right, bottom left of the text."""
+
+
+class OcrUnavailableError(QuireError):
+    """The engine is not installed or does not start: the stage cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class OcrLine:
+    """A line that OCR found; `confidence` 0-1."""
+
+    text: str
+    confidence: float
+    box: Quad
+
+
+class OcrEngine(Protocol):
+    """An OCR engine; one instance lives as long as its worker process."""
+
+    @property
+    def name(self) -> str:
+        """The value of QUIRE_OCR."""
+
+    @property
+    def version(self) -> str:
+        """Version of the engine (not of Quire)."""
+
+    def read(self, image: Image, progress: Callable[[], None]) -> list[OcrLine]:
+        """Every line of an image, in no particular order, doubtful ones too.
+
+        Args:
+            image: the page, upright or not.
+            progress: to be called whenever a part of the work is done.
+        """
+
+
+@cache
+def make_engine(name: str) -> OcrEngine | None:
+    """The engine of this name, made once per process; None for `off`.
+
+    Raises:
+        OcrUnavailableError: the engine is missing or broken; the message says the mend.
+        SettingError: there is no such engine.
+    """
+    match name:
+        case "off":
+            return None
+        case "rapidocr":
+            from resources.ocr.rapidocr import RapidOcr  # noqa: PLC0415
+
+            return RapidOcr()
+        case "tesseract":
+            from resources.ocr.tesseract import Tesseract  # noqa: PLC0415
+
+            return Tesseract()
+    raise _unknown(name)
+
+
+def version_inputs(name: str) -> dict[str, str]:
+    """Everything of an engine that changes what it reads; cheap, loads no model."""
+    match name:
+        case "off":
+            return {"ocr": "off"}
+        case "rapidocr":
+            from resources.ocr import rapidocr  # noqa: PLC0415
+
+            return {"ocr": name, **rapidocr.version_inputs()}
+        case "tesseract":
+            from resources.ocr import tesseract  # noqa: PLC0415
+
+            return {"ocr": name, **tesseract.version_inputs()}
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> SettingError:
+    return SettingError(f"QUIRE_OCR={name} is not built in: use rapidocr, tesseract or off")

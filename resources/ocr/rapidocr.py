@@ -1,0 +1,110 @@
+"""RapidOCR, the default engine: its models ship inside the wheel.
+
+Here: the settings that make it good and quick on pages (docs/decisions/ocr-resolution.md), and the
+loop over lines that tells the worker's clock of every one. Not here: resolution, orientation and
+the order of lines (`assets/pages`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Final
+
+from resources.ocr.base import OcrLine, OcrUnavailableError
+
+if TYPE_CHECKING:
+    from resources.ocr.base import Image, Quad
+
+PARAMS: Final[dict[str, Any]] = {
+    # The angle classifier turns upright Latin lines over (20 % character errors, 1.6 × the time).
+    "Global.use_cls": False,
+    "Global.log_level": "critical",
+    # Doubtful lines are wanted: they say that there is ink that could not be read.
+    "Global.text_score": 0.0,
+    "Rec.rec_batch_num": 1,  # lines padded to a common width cost more than the batch saves
+    "Det.limit_type": "max",
+    "Det.limit_side_len": 1280,
+    # One worker process per core: threads of their own would fight over the cores.
+    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+}
+
+
+class RapidOcr:
+    """The `OcrEngine` around RapidOCR."""
+
+    name: Final = "rapidocr"
+
+    def __init__(self) -> None:
+        """Load detection and recognition at once, so that a broken install shows at once."""
+        try:
+            self.version = version("rapidocr")
+            self._engine = _load()
+        except MemoryError:
+            raise
+        except Exception as error:  # rapidocr and onnxruntime raise anything from ImportError on
+            raise OcrUnavailableError(
+                "RapidOCR does not start: reinstall with `pip install --force-reinstall rapidocr "
+                f"onnxruntime`, or set QUIRE_OCR=off ({type(error).__name__}: {error})"
+            ) from error
+
+    def read(self, image: Image, progress: Callable[[], None]) -> list[OcrLine]:
+        """Every line of the image that is not empty."""
+        import numpy as np  # noqa: PLC0415
+
+        self._engine.progress = progress
+        result = self._engine(np.ascontiguousarray(image[:, :, ::-1]))  # OpenCV's order: BGR
+        if result.boxes is None or result.txts is None:
+            return []
+        return [
+            OcrLine(text, float(score), _quad(box))
+            for text, score, box in zip(result.txts, result.scores, result.boxes, strict=True)
+        ]
+
+
+def version_inputs() -> dict[str, str]:
+    """Version, models (they ship inside the wheel, so the version names them) and settings."""
+    try:
+        found = {p: version(p) for p in ("rapidocr", "onnxruntime")}
+    except PackageNotFoundError as error:
+        raise OcrUnavailableError(
+            "QUIRE_OCR=rapidocr needs `pip install rapidocr onnxruntime`; or set QUIRE_OCR=off"
+        ) from error
+    return {**found, "rapidocr_params": json.dumps(PARAMS, sort_keys=True)}
+
+
+def _load() -> Any:
+    import cv2  # noqa: PLC0415
+    from rapidocr import RapidOCR  # noqa: PLC0415
+    from rapidocr.ch_ppocr_rec import TextRecOutput  # noqa: PLC0415
+
+    cv2.setNumThreads(1)
+
+    class Engine(RapidOCR):  # type: ignore[misc]
+        """RapidOCR that reports after every line; the results are the same at batch size 1."""
+
+        progress: Callable[[], None]
+
+        def recognize_txt(self, img: list[Any]) -> Any:
+            self.progress()
+            texts, scores = [], []
+            for crop in img:
+                found = super().recognize_txt([crop])
+                texts.append(found.txts[0])
+                scores.append(found.scores[0])
+                self.progress()
+            return TextRecOutput(
+                imgs=img, txts=tuple(texts), scores=tuple(scores), word_results=(None,) * len(img)
+            )
+
+    engine = Engine(params=PARAMS)
+    engine._load_det_model()  # noqa: SLF001  # models load at first use otherwise
+    engine._load_rec_model()  # noqa: SLF001
+    return engine
+
+
+def _quad(box: Any) -> Quad:
+    a, b, c, d = ((float(x), float(y)) for x, y in box)
+    return (a, b, c, d)

@@ -1,0 +1,239 @@
+"""The extractive summariser: the document's own best sentences; no model, no network, no cost.
+
+Here: weighing sentences (TF-IDF, PageRank with a position prior) and choosing those that say
+different things (MMR). Not here: what counts as body (`assets/summaries/body.py`), where sentences
+end (`sentences.py`).
+
+Deterministic: scores are rounded before they are compared, ties go to the earlier sentence.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from assets.docs.tokens import estimate_tokens
+from resources.errors import ErrorClass
+from resources.summariser.base import SummaryInput, SummaryRecord, without_summary
+from resources.summariser.language import guess_language
+from resources.summariser.sentences import cut, is_whole, split_sentences
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+
+REVISION: Final = 1
+MAX_CHARS: Final = 1_200
+SHORT: Final = 5
+"""Documents with fewer sentences are their own summary."""
+MAX_CHOSEN: Final = 8
+"""More sentences that do not belong together read as a list of remarks."""
+MAX_SENTENCES: Final = 2_000
+"""Sentences weighed at most: a book of 20,000 pages costs no more than one of 80."""
+HEAD: Final = 400
+"""Of more, so many from the start, the rest evenly from what follows."""
+
+_DAMPING: Final = 0.85
+_ITERATIONS: Final = 50
+_TOLERANCE: Final = 1e-6
+_DIVERSITY: Final = 0.65
+"""Weight of a sentence's own score against its likeness to those chosen (MMR's lambda)."""
+_MIN_LETTERS: Final = 36
+_LONGEST: Final = 400
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_NO_SPACE_AFTER: Final = re.compile("[\u3002\uff01\uff1f\uff0e\u300d\u300f\uff09]$")
+# Sentences that lean on the one before them read badly alone.
+_LEANING: Final = re.compile(
+    r"(?i)(?:these|those|this|that|such|similarly|however|therefore|thus|hence|moreover|furthermore"
+    r"|but|and|also|he|she|it|they|for example|for instance|in addition|on the other hand|as a result"
+    r"|see|note|figs?\.|figure|table|doi|https?:|copyright|©|все права|однако|также|поэтому|кроме того"
+    r"|しかし|また|この|これ|그러나|또한|但是|此外|因此)\b"
+)
+# Notices that stand at the start of a document and say nothing of what it is about.
+_NOTICE: Final = re.compile(
+    r"(?i)copyright|©|\(c\) \d|permission is (?:hereby )?granted|rights? reserved|\blicen[sc]e"
+    r"|trademark|free of charge|contributed equally|(?:competing|conflicts? of) interests?"
+    r"|^(?:funding|citation|received|accepted|published|data availability|correspondence|keywords?)\b"
+    r"|\bISBN|\bISSN|open access article|intended to imply|warrant(?:y|ies)|this document may be"
+    r"|публичн\w+ лицензи|著作権|使用許諾|版权|许可证|://|\S@\S"
+)
+_LETTERS: Final = re.compile(r"[^\W\d_]")
+
+
+class ExtractiveSummariser:
+    """A `Summariser` that picks sentences and writes none."""
+
+    name: Final = "extractive"
+    model: Final[str | None] = None
+    prompt_version: Final[str | None] = None
+
+    def version_inputs(self) -> dict[str, str]:
+        """Its revision and its limit; libraries only compute what the revision says."""
+        return {"summariser": self.name, "revision": str(REVISION), "max_chars": str(MAX_CHARS)}
+
+    def summarise(self, documents: Sequence[SummaryInput]) -> Iterator[SummaryRecord]:
+        """One record per document, in the same order."""
+        for document in documents:
+            yield self._record(document)
+
+    def _record(self, document: SummaryInput) -> SummaryRecord:
+        start = time.perf_counter()
+        try:
+            summary, body = _summarise(document.body)
+        except (ValueError, MemoryError, ArithmeticError) as error:
+            # The boundary of one document: numpy and scikit-learn raise these on odd input.
+            reason = f"{type(error).__name__}: {error}"
+            return without_summary(
+                self, document.doc_id, "failed", ErrorClass.SUMMARY_FAILED, reason
+            )
+        if not summary:
+            return without_summary(self, document.doc_id, "empty")
+        return SummaryRecord(
+            doc_id=document.doc_id,
+            summary=summary,
+            summariser=self.name,
+            model=self.model,
+            prompt_version=self.prompt_version,
+            language=guess_language(body),
+            input_tokens=estimate_tokens(body),
+            output_tokens=estimate_tokens(summary),
+            cost_usd=0.0,
+            elapsed_ms=round((time.perf_counter() - start) * 1000),
+            status="ok",
+        )
+
+
+def _summarise(body: Sequence[str]) -> tuple[str, str]:
+    """The summary of paragraphs, and the text that it was made from."""
+    sentences = _bounded(split_sentences(body))
+    text = "\n".join(body)
+    if len(sentences) < SHORT or sum(map(len, sentences)) <= MAX_CHARS // 2:
+        return _joined(_up_to(sentences, MAX_CHARS)), text
+    candidates = [place for place, sentence in enumerate(sentences) if _is_fit(sentence)]
+    if len(candidates) < SHORT:
+        candidates = [place for place, s in enumerate(sentences) if len(s) <= _LONGEST]
+    if len(candidates) < SHORT:
+        return _joined(_up_to(sentences, MAX_CHARS)), text
+    chosen = _choose([sentences[place] for place in candidates])
+    return _joined([sentences[candidates[place]] for place in chosen]), text
+
+
+def _bounded(sentences: list[str]) -> list[str]:
+    if len(sentences) <= MAX_SENTENCES:
+        return sentences
+    rest = sentences[HEAD:]
+    wanted = MAX_SENTENCES - HEAD
+    return sentences[:HEAD] + [rest[i * len(rest) // wanted] for i in range(wanted)]
+
+
+def _is_fit(sentence: str) -> bool:
+    """Whether a sentence can stand in a summary: whole, of a fair length, made of words."""
+    if len(sentence) > _LONGEST or sentence[0].islower() or not is_whole(sentence):
+        return False
+    if _LEANING.match(sentence) or _NOTICE.search(sentence):
+        return False
+    if abs(sentence.count("(") - sentence.count(")")) > 1:  # the caption of a court's paper
+        return False
+    letters = len(_LETTERS.findall(sentence))
+    least = _MIN_LETTERS // 3 if _UNSPACED.search(sentence) else _MIN_LETTERS
+    return letters >= least and letters >= 0.6 * len(sentence.replace(" ", ""))
+
+
+def _choose(sentences: Sequence[str]) -> list[int]:
+    """Places of the sentences that go into the summary, in order."""
+    import numpy as np
+
+    vectors = _vectors(sentences)
+    scores = _rank(vectors, len(sentences))
+    redundancy = np.zeros(len(sentences))
+    left = np.ones(len(sentences), dtype=bool)
+    lengths = np.array([len(sentence) + 1 for sentence in sentences])
+    chosen: list[int] = []
+    room = MAX_CHARS + 1
+    while len(chosen) < MAX_CHOSEN:
+        left &= lengths <= room
+        if not left.any():
+            break
+        value = np.round(_DIVERSITY * scores - (1 - _DIVERSITY) * redundancy, 9)
+        value[~left] = -np.inf
+        best = int(np.argmax(value))
+        chosen.append(best)
+        left[best] = False
+        room -= int(lengths[best])
+        if vectors is not None:
+            redundancy = np.maximum(redundancy, (vectors @ vectors[best].T).toarray().ravel())
+    return sorted(chosen)
+
+
+def _vectors(sentences: Sequence[str]) -> Any:
+    """A TF-IDF row of length 1 per sentence (sparse); None when no term is left to compare."""
+    import numpy as np
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    joined = "".join(sentences[:200])
+    options: dict[str, Any] = {"token_pattern": r"[^\W\d_]{3,}"}
+    if len(_UNSPACED.findall(joined)) > 0.2 * len(joined):
+        options = {"analyzer": "char", "ngram_range": (2, 2)}
+    vectorizer = TfidfVectorizer(sublinear_tf=True, max_df=0.6, dtype=np.float64, **options)
+    try:
+        return vectorizer.fit_transform(sentences)
+    except ValueError:  # every term is short, or in most sentences: position decides alone
+        return None
+
+
+def _rank(vectors: Any, n: int) -> Vector:
+    """PageRank over the likeness of sentences, teleporting to early ones; the best is 1.
+
+    Likeness (cosine, 0 with itself) is never written out: `X (X' s) - s` is its product with `s`,
+    so time and memory are linear in the number of words.
+    """
+    import numpy as np
+
+    prior = 1.0 / (2.0 + np.arange(n)) + 1.0 / n
+    prior /= prior.sum()
+    scores = prior.copy()
+    if vectors is not None:
+        itself = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()
+        columns = vectors.T.tocsr()
+        totals = vectors @ (columns @ np.ones(n)) - itself
+        alone = totals < _TOLERANCE
+        weights = np.divide(1.0, totals, out=np.zeros(n), where=~alone)
+        for _ in range(_ITERATIONS):
+            given = scores * weights
+            spread = vectors @ (columns @ given) - itself * given + scores[alone].sum() * prior
+            new = (1 - _DAMPING) * prior + _DAMPING * spread
+            done = np.abs(new - scores).sum() < _TOLERANCE
+            scores = new
+            if done:
+                break
+    # Position counts once more: what opens a document says what it is about.
+    scores = scores * (1.0 + 1.5 / (1.0 + np.arange(n) / 4.0))
+    best: Vector = scores / scores.max()
+    return best
+
+
+def _up_to(sentences: Sequence[str], limit: int) -> list[str]:
+    """The first sentences that fit; of a single one that does not, its beginning."""
+    kept: list[str] = []
+    room = limit
+    for sentence in sentences:
+        if len(sentence) > room:
+            break
+        kept.append(sentence)
+        room -= len(sentence) + 1
+    if not kept and sentences:
+        return [cut(sentences[0], limit)]
+    return kept
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    parts: list[str] = []
+    for sentence in sentences:
+        if parts and not _NO_SPACE_AFTER.search(parts[-1]):
+            parts.append(" ")
+        parts.append(sentence)
+    return "".join(parts).strip()

@@ -1,0 +1,275 @@
+"""The parent's side of the worker pool: documents are parsed in processes that may be killed.
+
+Here: scheduling slices of documents over spawned processes, three clocks (no progress on a page, a
+page in all, a document in all), and finding the page that killed a worker. Not here: what a
+worker does (`child.py` and the functions it names) or where results are stored.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from pebble import ProcessExpired, ProcessPool
+
+from resources.errors import ErrorClass
+from resources.workers import child
+from resources.workers.slots import HostSlots
+
+SLICES_PER_PROCESS: Final = 200
+"""A worker is replaced by a fresh one after this many slices: native libraries leak slowly."""
+PAGE_TOTAL_FACTOR: Final = 10
+"""A page may take this many times the no-progress clock in all (DESIGN, QUIRE_PAGE_TIMEOUT)."""
+_POLL_SECONDS: Final = 0.02
+_CLOCK_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Task:
+    """A slice of one document: `units` are its page numbers, empty when it is one piece."""
+
+    document: str
+    function: str
+    payload: dict[str, Any]
+    units: tuple[int, ...] = ()
+    alone: bool = False
+
+    def with_units(self, units: Sequence[int], *, alone: bool = False) -> Task:
+        """The same task over other pages."""
+        payload = {**self.payload, "page_numbers": list(units)}
+        if "pages" in self.payload:
+            wanted = set(units)
+            payload["pages"] = [p for p in self.payload["pages"] if p["page_number"] in wanted]
+        return replace(self, payload=payload, units=tuple(units), alone=alone)
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """A document, or the pages named, could not be done."""
+
+    error_class: ErrorClass
+    error: str
+    units: tuple[int, ...] = ()
+
+
+@dataclass
+class TaskResult:
+    """What came of a task: its records, to be read once, and its failure if it had one."""
+
+    task: Task
+    spool: str
+    failure: TaskFailure | None = None
+
+    def records(self) -> Iterator[child.Record]:
+        """Finished records, streamed from the spool."""
+        return child.read_spool(self.spool)
+
+
+@dataclass
+class _Running:
+    task: Task
+    future: Any
+    spool: str
+    progress: str
+    started: float | None = None
+    page: int = 0
+    page_since: float = 0.0
+    count: int = 0
+    count_since: float = 0.0
+    killed: TaskFailure | None = None
+    slot: int | None = None
+    scheduled: float = field(default_factory=time.monotonic)
+
+
+class WorkerPool:
+    """Worker processes of this parent; start-up is paid once and shared by every stage."""
+
+    def __init__(
+        self, workers: int, memory_mb: int, page_timeout: float, doc_timeout: float
+    ) -> None:
+        """Make a pool; processes start when the first task is run.
+
+        Args:
+            workers: Processes at once.
+            memory_mb: Address space each may use, MiB.
+            page_timeout: Seconds without progress on a page before its worker is killed.
+            doc_timeout: Seconds that one document may take in all.
+        """
+        self.workers = workers
+        self.page_timeout = page_timeout
+        self.doc_timeout = doc_timeout
+        self._pool = ProcessPool(
+            max_workers=workers,
+            max_tasks=SLICES_PER_PROCESS,
+            initializer=child.start,
+            initargs=(memory_mb,),
+            context=multiprocessing.get_context("spawn"),
+        )
+        self._slots = HostSlots(workers)
+
+    def close(self) -> None:
+        """Stop every worker now."""
+        self._pool.stop()
+        self._pool.join()
+        self._slots.close()
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        """Run tasks, yielding each result as it is done, in no fixed order.
+
+        A task that kills its worker yields what it had finished, then the page that was open is
+        tried once alone, and the pages after it go on as a task of their own.
+        """
+        with tempfile.TemporaryDirectory(prefix="quire-spool-") as folder:
+            yield from _Session(self, Path(folder)).run(tasks)
+
+
+class _Session:
+    """One call of `WorkerPool.run`: the queue, what is running, and each document's seconds."""
+
+    def __init__(self, pool: WorkerPool, folder: Path) -> None:
+        self.pool = pool
+        self.folder = folder
+        self.again: deque[Task] = deque()
+        self.running: list[_Running] = []
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.number = 0
+        self.last_clock = 0.0
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        waiting = iter(tasks)
+        more = True
+        try:
+            while more or self.again or self.running:
+                while (more or self.again) and len(self.running) < self.pool.workers + 1:
+                    task = self.again.popleft() if self.again else next(waiting, None)
+                    if task is None:
+                        more = False
+                        break
+                    yield from self._admit(task)
+                yield from self._collect()
+        finally:
+            for entry in self.running:
+                entry.future.cancel()
+                self.pool._slots.release(entry.slot)
+
+    def _admit(self, task: Task) -> Iterator[TaskResult]:
+        if self.seconds[task.document] >= self.pool.doc_timeout:
+            text = f"the document took over {self.pool.doc_timeout:g} s in all (QUIRE_DOC_TIMEOUT)"
+            failure = TaskFailure(ErrorClass.TIMEOUT, text, task.units)
+            yield TaskResult(task, os.devnull, failure)
+            return
+        self.number += 1
+        spool = self.folder / f"{self.number}.spool"
+        progress = self.folder / f"{self.number}.progress"
+        spool.touch()
+        progress.write_bytes(child.PROGRESS.pack(0, 0))
+        slot = self.pool._slots.acquire(wait=not self.running)
+        if slot is None:
+            self.again.appendleft(task)
+            yield from self._collect()
+            return
+        future = self.pool._pool.schedule(
+            child.run_task, args=[task.function, task.payload, str(spool), str(progress)]
+        )
+        self.running.append(_Running(task, future, str(spool), str(progress), slot=slot))
+
+    def _collect(self) -> Iterator[TaskResult]:
+        done = [entry for entry in self.running if entry.future.done()]
+        if not done:
+            time.sleep(_POLL_SECONDS)
+            self._watch_clocks()
+            return
+        for entry in done:
+            self.running.remove(entry)
+            self.pool._slots.release(entry.slot)
+            if entry.started is not None:
+                self.seconds[entry.task.document] += time.monotonic() - entry.started
+            yield from self._finish(entry)
+            os.unlink(entry.spool)
+            os.unlink(entry.progress)
+
+    def _finish(self, entry: _Running) -> Iterator[TaskResult]:
+        try:
+            told = entry.future.result()
+        except CancelledError:
+            died = entry.killed or TaskFailure(ErrorClass.INTERRUPTED, "the worker was cancelled")
+        except ProcessExpired as error:
+            died = TaskFailure(ErrorClass.CRASH, _death(error))
+        except MemoryError:
+            died = TaskFailure(ErrorClass.MEMORY, "the worker ran out of memory")
+        else:
+            if told is None:
+                yield TaskResult(entry.task, entry.spool)
+                return
+            died = TaskFailure(ErrorClass(told["error_class"]), told["error"])
+            if told.get("scope") != "page":
+                yield TaskResult(entry.task, entry.spool, replace(died, units=entry.task.units))
+                return
+        yield from self._after_death(entry, died)
+
+    def _after_death(self, entry: _Running, died: TaskFailure) -> Iterator[TaskResult]:
+        """Keep what was finished, blame or retry the open page, and let the other pages go on."""
+        task = entry.task
+        yield TaskResult(task, entry.spool, None if task.units else died)
+        if not task.units:
+            return
+        finished = {record.get("page_number") for record, _ in child.read_spool(entry.spool)}
+        page, _ = child.PROGRESS.unpack(Path(entry.progress).read_bytes())
+        left = [unit for unit in task.units if unit not in finished or unit == page]
+        culprit = page if page in left else left[0] if left else None
+        if culprit is None:
+            return
+        others = [unit for unit in left if unit != culprit]
+        if task.alone or culprit == task.units[0] or died.error_class is ErrorClass.TIMEOUT:
+            failure = replace(died, units=(culprit,))
+            yield TaskResult(task.with_units([culprit]), os.devnull, failure)
+        else:
+            self.again.append(task.with_units([culprit], alone=True))
+        if others:
+            self.again.append(task.with_units(others))
+
+    def _watch_clocks(self) -> None:
+        now = time.monotonic()
+        if now - self.last_clock < _CLOCK_SECONDS:
+            return
+        self.last_clock = now
+        for entry in self.running:
+            page, count = child.PROGRESS.unpack(Path(entry.progress).read_bytes())
+            if count == 0 or entry.killed is not None:
+                continue
+            if entry.started is None:
+                entry.started = entry.page_since = entry.count_since = now
+            if count != entry.count:
+                entry.count, entry.count_since = count, now
+            if page != entry.page:
+                entry.page, entry.page_since = page, now
+            entry.killed = self._too_long(entry, now)
+            if entry.killed is not None:
+                entry.future.cancel()
+
+    def _too_long(self, entry: _Running, now: float) -> TaskFailure | None:
+        limit = self.pool.page_timeout
+        spent = self.seconds[entry.task.document] + now - (entry.started or now)
+        if now - entry.count_since > limit:
+            text = f"no progress for {limit:g} s (QUIRE_PAGE_TIMEOUT)"
+        elif now - entry.page_since > limit * PAGE_TOTAL_FACTOR:
+            text = f"one page took over {limit * PAGE_TOTAL_FACTOR:g} s (QUIRE_PAGE_TIMEOUT x 10)"
+        elif spent > self.pool.doc_timeout:
+            text = f"the document took over {self.pool.doc_timeout:g} s in all (QUIRE_DOC_TIMEOUT)"
+        else:
+            return None
+        return TaskFailure(ErrorClass.TIMEOUT, text)
+
+
+def _death(error: ProcessExpired) -> str:
+    code = getattr(error, "exitcode", None)
+    how = f"by signal {-code}" if isinstance(code, int) and code < 0 else f"with exit code {code}"
+    return f"the worker process died {how}"

@@ -1,0 +1,104 @@
+"""The `new_pdfs` sensor and the `ingest_now` job: Dagster's shells of ingestion.
+
+Here: translating one tick into partitions and run requests. Not here: what a tick decides
+(`scan.py`, `batching.py`) or which batches are due (`resources/lake/batches.py`).
+"""
+
+import time
+from typing import Any
+
+import dagster as dg
+
+from assets.partitions import PARTITIONS_NAME
+from resources.lake.batches import due_batches, is_stuck, read_requests, record_request
+from resources.lake.batches import unfinished_batches as find_unfinished
+from resources.lake.lake import Lake
+from resources.settings import Settings
+from sensors.scan import tick
+
+RUNS_A_TICK = 25
+"""A run request costs 0.17 s of tick, and a tick must end within 20 s."""
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_ADD_AT_ONCE = 10_000
+
+
+def running_batches(instance: dg.DagsterInstance) -> set[str]:
+    """Batches that some run of this instance holds, queued ones included."""
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
+    return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}
+
+
+def add_partitions(instance: dg.DagsterInstance, batches: list[str]) -> None:
+    """Add batches to the partition set in bulk; the request in a result checks them one by one."""
+    known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
+    fresh = [batch for batch in batches if batch not in known]
+    for first in range(0, len(fresh), _ADD_AT_ONCE):
+        instance.add_dynamic_partitions(PARTITIONS_NAME, fresh[first : first + _ADD_AT_ONCE])
+
+
+def new_pdfs_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
+    """Looks at the landing zone every few seconds and asks for a run per batch."""
+
+    @dg.sensor(
+        name="new_pdfs",
+        job=job,
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Takes new PDFs from {settings.landing} into batches, and heals lost batches",
+    )
+    def _new_pdfs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        lake = Lake(settings.lake, settings.storage_options)
+        seen = tick(lake, settings, [settings.landing], linger=True)
+        unfinished = find_unfinished(lake)
+        add_partitions(context.instance, unfinished)
+        running = running_batches(context.instance)
+        due = due_batches(lake, unfinished, running)[:RUNS_A_TICK]
+        stuck = [
+            batch
+            for batch in unfinished
+            if batch not in running and is_stuck(read_requests(lake, batch))
+        ]
+        requests = []
+        for batch in due:
+            record_request(lake, batch, time.time())
+            requests.append(dg.RunRequest(partition_key=batch, tags={"quire/source": "new_pdfs"}))
+        message = f"{seen.message}; {len(due)} runs asked for"
+        if stuck:
+            message += f"; STUCK: {', '.join(stuck[:5])} (see their runs, then quire retry --batch)"
+            context.log.error(message)
+        if requests:
+            context.log.info(message)
+            return dg.SensorResult(run_requests=requests)
+        return dg.SensorResult(skip_reason=message)
+
+    return _new_pdfs
+
+
+def ingest_now_job(settings: Settings) -> dg.JobDefinition:
+    """A job for the UI: cut what lies in the landing zone into batches without waiting."""
+
+    @dg.op(name="cut_batches", description="Two looks at the landing zone, then batches at once")
+    def _cut_batches(context: dg.OpExecutionContext) -> None:
+        lake = Lake(settings.lake, settings.storage_options)
+        seen = tick(lake, settings, [settings.landing], linger=False)
+        if seen.n_waiting:
+            time.sleep(settings.stable_seconds)
+            seen = tick(lake, settings, [settings.landing], linger=False)
+        add_partitions(context.instance, list(seen.batches))
+        context.log.info(f"{seen.message}. The new_pdfs sensor asks for their runs at its next tick")
+
+    @dg.job(
+        name="ingest_now",
+        description="Cuts batches from the landing zone without waiting for company",
+        executor_def=dg.in_process_executor,
+    )
+    def _ingest_now() -> None:
+        _cut_batches()
+
+    return _ingest_now

@@ -1,0 +1,382 @@
+"""`status`, `show`, `audit`, `retry`, `quarantine list` over small lakes, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from cli.main import main
+from resources.lake.batches import MAX_REQUESTS, read_requests, record_request
+from resources.lake.lake import Lake
+from tests.lakes import ALL_GOOD, MIXED, Pdf, add_manifest, make_lake, publish_batch, rewrite
+
+BATCH = "b00000001"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("mixed")
+    publish_batch(make_lake(root), BATCH, MIXED)
+    return root
+
+
+@pytest.fixture
+def quire(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command over a lake; returns exit code, stdout, stderr."""
+
+    def run(lake: Path, *arguments: str) -> tuple[int, str, str]:
+        code = main([*arguments, "--lake", str(lake)])
+        told = capsys.readouterr()
+        return int(code), told.out, told.err
+
+    return run
+
+
+def _json(result: tuple[int, str, str]) -> dict[str, Any]:
+    code, out, err = result
+    assert (code, err) == (0, "")
+    value: dict[str, Any] = json.loads(out)
+    return value
+
+
+def _one_line(err: str) -> str:
+    assert err.startswith("quire: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+# status -----------------------------------------------------------------------------------------
+
+
+def test_status_tells_every_state_and_the_lake(mixed: Path, quire: Run) -> None:
+    code, out, err = quire(mixed, "status")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == f"lake: {mixed}"
+    counts = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    assert counts["quarantined"] == ["3", "2"]
+    assert counts["done"] == ["3", "2"]
+    assert counts["total"] == ["9", "7"]
+    assert "failures: timeout 2" in out
+    assert "batches: 1 finished" in out
+
+
+def test_status_as_json_is_one_object(mixed: Path, quire: Run) -> None:
+    told = _json(quire(mixed, "status", "--json"))
+    assert told["lake"] == str(mixed)
+    assert told["files"]["quarantined"] == 3
+    assert told["documents"]["waiting"] == 1
+    assert told["unfinished_batches"] == []
+    assert "listed" not in told
+
+
+def test_status_lists_files_of_a_batch_and_of_a_state(mixed: Path, quire: Run) -> None:
+    _, out, _ = quire(mixed, "status", "--batch", BATCH)
+    assert all(pdf.name in out for pdf in MIXED)
+    told = _json(quire(mixed, "status", "--state", "partial", "--json"))
+    assert [row["file_name"] for row in told["listed"]] == ["portfolio.pdf"]
+
+
+def test_status_check_exits_with_the_state(tmp_path: Path, mixed: Path, quire: Run) -> None:
+    publish_batch(make_lake(tmp_path / "good"), BATCH, ALL_GOOD)
+    publish_batch(make_lake(tmp_path / "bad"), BATCH, [Pdf("x.pdf", file_error="empty")])
+    publish_batch(make_lake(tmp_path / "dear"), BATCH, [Pdf("x.pdf", summary_status="blocked")])
+    assert quire(tmp_path / "good", "status", "--check")[0] == 0
+    assert quire(tmp_path / "bad", "status", "--check")[0] == 3
+    assert quire(tmp_path / "dear", "status", "--check")[0] == 4
+    assert quire(mixed, "status", "--check")[0] == 1
+    assert quire(mixed, "status")[0] == 0
+
+
+def test_status_names_stuck_batches_and_the_mend(tmp_path: Path, quire: Run) -> None:
+    lake = make_lake(tmp_path)
+    add_manifest(lake, BATCH, ALL_GOOD)
+    for _ in range(MAX_REQUESTS):
+        record_request(lake, BATCH, now=1_000_000_000)
+    _, out, _ = quire(tmp_path, "status")
+    assert "1 stuck" in out
+    assert "quire retry --batch" in out
+
+
+def test_status_stale_names_what_a_new_version_left_behind(tmp_path: Path, quire: Run) -> None:
+    lake = make_lake(tmp_path)
+    publish_batch(lake, BATCH, ALL_GOOD)
+    assert "nothing is stale" in quire(tmp_path, "status", "--stale")[1]
+    rewrite(
+        lake,
+        "versions",
+        lambda rows: pl.concat(
+            [
+                rows,
+                rows.filter(pl.col("stage") == "docs").with_columns(
+                    version=pl.lit("docs-r2-new"),
+                    decided_at=pl.col("decided_at").dt.offset_by("1h"),
+                ),
+            ]
+        ),
+    )
+    told = _json(quire(tmp_path, "status", "--stale", "--json"))
+    assert [(row["stage"], row["documents"]) for row in told["stale"]] == [("docs", 2)]
+    assert "docs-r2-new" in quire(tmp_path, "status", "--stale")[1]
+
+
+# show -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["report.pdf", ALL_GOOD[0].uri, ALL_GOOD[0].doc_id, ALL_GOOD[0].doc_id[:6].upper()]
+)
+def test_show_finds_a_document_by_name_uri_or_digits(mixed: Path, quire: Run, name: str) -> None:
+    code, out, err = quire(mixed, "show", name)
+    assert (code, err) == (0, "")
+    assert ALL_GOOD[0].doc_id in out
+    for part in ("A report", "state    done", "text_layer", "figure", "What report.pdf says."):
+        assert part in out
+    assert "# A report" in out
+
+
+def test_show_takes_a_plain_path(mixed: Path, quire: Run) -> None:
+    assert quire(mixed, "show", "/landing/scan.pdf")[0] == 0
+
+
+def test_show_tells_what_happened(mixed: Path, quire: Run) -> None:
+    _, out, _ = quire(mixed, "show", "slow page.pdf")
+    assert "state    quarantined (timeout in pages" in out
+    assert "pages of slow page.pdf: timeout" in out
+
+
+def test_show_tells_of_a_file_that_could_not_be_read(mixed: Path, quire: Run) -> None:
+    _, out, _ = quire(mixed, "show", "gone.pdf")
+    assert "doc_id   unknown" in out
+    assert "source_missing" in out
+
+
+def test_show_lists_the_sightings_of_a_duplicate(mixed: Path, quire: Run) -> None:
+    told = _json(quire(mixed, "show", "copy of report.pdf", "--json"))
+    assert told["doc_id"] == ALL_GOOD[0].doc_id
+    assert {row["file_name"]: row["status"] for row in told["files"]} == {
+        "report.pdf": "ok",
+        "copy of report.pdf": "duplicate",
+    }
+    assert [row["page_number"] for row in told["pages"]] == [1, 2]
+    assert told["docs"]["markdown"].startswith("# A report")
+
+
+def test_show_of_a_name_that_two_documents_have_lists_them(tmp_path: Path, quire: Run) -> None:
+    lake = make_lake(tmp_path)
+    publish_batch(lake, BATCH, [Pdf("a/same.pdf", content="one"), Pdf("b/same.pdf", content="two")])
+    rewrite(lake, "manifest", lambda rows: rows.with_columns(file_name=pl.lit("same.pdf")))
+    code, _, err = quire(tmp_path, "show", "same.pdf")
+    assert code == 1
+    line = _one_line(err)
+    assert "2 documents match" in line
+    for content in ("one", "two"):
+        assert Pdf("", content=content).doc_id[:12] in line
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("reprot.pdf", "did you mean 'report.pdf'"),
+        ("abc", "at least 6 hex digits"),
+        ("zzzzzzzzzzzzzzz", "quire status --files"),
+        ("nul\0", "quire status --files"),
+        ("\udcff\udcfe", "quire status --files"),
+    ],
+)
+def test_show_of_nothing_says_the_mend(mixed: Path, quire: Run, name: str, hint: str) -> None:
+    code, _, err = quire(mixed, "show", name)
+    assert code == 1
+    assert hint in _one_line(err)
+
+
+def test_hostile_text_cannot_steer_the_terminal(tmp_path: Path, quire: Run) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\u202egnp.exe\r\nlake: /elsewhere"
+    pdf = Pdf(f"a{evil}.pdf", title=f"[red]{evil}", body=evil, file_error=None)
+    bad = Pdf(f"b{evil}.pdf", file_error="corrupt")
+    publish_batch(make_lake(tmp_path), BATCH, [pdf, bad])
+    for command in (
+        ["status", "--files"],
+        ["show", pdf.doc_id],
+        ["show", bad.doc_id],
+        ["quarantine", "list"],
+    ):
+        for more in ([], ["--json"]):
+            code, out, _ = quire(tmp_path, *command, *more)
+            assert code == 0
+            assert not set("\x1b\x07\r\u202e\x9b") & set(out)
+            assert "lake: /elsewhere" not in out.splitlines()
+    assert "[red]\\x1b" in quire(tmp_path, "show", pdf.doc_id)[1]
+
+
+# audit, retry, quarantine -----------------------------------------------------------------------
+
+
+def test_audit_finds_nothing_in_a_sound_lake(mixed: Path, quire: Run) -> None:
+    code, out, err = quire(mixed, "audit", "--deep")
+    assert (code, err) == (0, "")
+    assert "nothing found" in out
+    assert _json(quire(mixed, "audit", "--json"))["findings"] == []
+
+
+def test_audit_exits_5_and_names_the_mend(tmp_path: Path, quire: Run) -> None:
+    lake = make_lake(tmp_path)
+    publish_batch(lake, BATCH, ALL_GOOD)
+    rewrite(lake, "docs", lambda rows: rows.head(1))
+    code, out, err = quire(tmp_path, "audit")
+    assert (code, err) == (5, "")
+    assert "doc_missing" in out
+    code, out, _ = quire(tmp_path, "audit", "--json")
+    assert code == 5
+    assert json.loads(out)["findings"][0]["mend"]
+
+
+def test_a_lake_with_a_file_missing_is_told_without_a_traceback(tmp_path: Path, quire: Run) -> None:
+    publish_batch(make_lake(tmp_path), BATCH, ALL_GOOD)
+    for file in (tmp_path / "pages").rglob("*.parquet"):
+        file.unlink()
+    code, out, _ = quire(tmp_path, "audit")
+    assert code == 5
+    assert "data_file_missing" in out
+    code, _, err = quire(tmp_path, "status")
+    assert code == 1
+    assert "quire audit" in _one_line(err)
+
+
+def test_retry_forgets_how_often_a_batch_was_asked_for(tmp_path: Path, quire: Run) -> None:
+    lake = make_lake(tmp_path)
+    publish_batch(lake, BATCH, ALL_GOOD, ["files"])
+    record_request(lake, BATCH)
+    told = _json(quire(tmp_path, "retry", "--batch", BATCH, "--json"))
+    assert told["asked_again"] == [BATCH]
+    assert read_requests(lake, BATCH).count == 0
+    record_request(lake, BATCH)
+    assert "asked for again" in quire(tmp_path, "retry", "scan.pdf")[1]
+    assert read_requests(lake, BATCH).count == 0
+
+
+def test_retry_says_when_there_is_nothing_to_retry(tmp_path: Path, quire: Run) -> None:
+    publish_batch(make_lake(tmp_path), BATCH, ALL_GOOD)
+    assert "nothing to retry" in quire(tmp_path, "retry", "report.pdf")[1]
+    assert _json(quire(tmp_path, "retry", "report.pdf", "--json"))["nothing_to_retry"] == [BATCH]
+
+
+def test_retry_of_a_quarantined_document_is_refused(mixed: Path, quire: Run) -> None:
+    code, _, err = quire(mixed, "retry", "broken.pdf")
+    assert code == 1
+    assert "quarantined (corrupt)" in _one_line(err)
+
+
+def test_retry_of_a_document_that_failed_once_asks_for_its_batch(mixed: Path, quire: Run) -> None:
+    assert _json(quire(mixed, "retry", "once slow.pdf", "--json"))["asked_again"] == [BATCH]
+
+
+def test_quarantine_list_tells_why(mixed: Path, quire: Run) -> None:
+    _, out, _ = quire(mixed, "quarantine", "list")
+    assert "broken.pdf" in out
+    assert "report.pdf" not in out
+    told = _json(quire(mixed, "quarantine", "list", "--json"))
+    assert {row["file_name"]: row["error_class"] for row in told["quarantined"]} == {
+        "broken.pdf": "corrupt",
+        "gone.pdf": "source_missing",
+        "slow page.pdf": "timeout",
+    }
+
+
+# bad input --------------------------------------------------------------------------------------
+
+READING = (["status"], ["audit"], ["quarantine", "list"])
+NEEDING_ROWS = (["show", "x.pdf"], ["export", "x.pdf", "--to", "out"], ["retry", "x.pdf"])
+
+
+@pytest.mark.parametrize("command", READING)
+def test_an_empty_lake_is_no_error_to_read(tmp_path: Path, quire: Run, command: list[str]) -> None:
+    code, out, err = quire(tmp_path, *command)
+    assert (code, err) == (0, "")
+    assert f"nothing ingested yet: run quire ingest FOLDER --lake {tmp_path}" in out
+    _json(quire(tmp_path, *command, "--json"))
+
+
+@pytest.mark.parametrize("command", NEEDING_ROWS)
+def test_an_empty_lake_holds_no_document(tmp_path: Path, quire: Run, command: list[str]) -> None:
+    code, _, err = quire(tmp_path, *command)
+    assert code == 1
+    assert "quire ingest FOLDER" in _one_line(err)
+
+
+@pytest.mark.parametrize("command", [*READING, *NEEDING_ROWS])
+@pytest.mark.parametrize("kind", ["absent", "file", "dangling", "broken table"])
+def test_a_lake_that_is_none_is_one_line(
+    tmp_path: Path, quire: Run, command: list[str], kind: str
+) -> None:
+    lake = tmp_path / "lake"
+    if kind == "file":
+        lake.write_text("no lake")
+    elif kind == "dangling":
+        lake.symlink_to(tmp_path / "nowhere")
+    elif kind == "broken table":
+        log = lake / "manifest" / "_delta_log"
+        log.mkdir(parents=True)
+        (log / f"{0:020d}.json").write_text("no json")
+    code, _, err = quire(lake, *command)
+    assert code == 1
+    assert str(lake) in _one_line(err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["status", "--batch", "b9"], 1),
+        (["retry", "--batch", "b9"], 1),
+        (["status", "--state", "fine"], 2),
+        (["status", "--wrong"], 2),
+        (["show"], 2),
+        (["retry"], 2),
+        (["export", "report.pdf"], 2),
+        (["quarantine"], 2),
+        (["nonsense"], 2),
+    ],
+)
+def test_bad_arguments_are_one_line(
+    mixed: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+) -> None:
+    monkeypatch.setenv("QUIRE_LAKE", str(mixed))
+    assert main(arguments) == code
+    _one_line(capsys.readouterr().err)
+
+
+def test_an_unknown_setting_is_a_usage_error(
+    mixed: Path, quire: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUIRE_LAEK", "x")
+    code, _, err = quire(mixed, "status")
+    assert code == 2
+    assert "did you mean QUIRE_LAKE" in _one_line(err)
+
+
+def test_hostile_file_names_are_found_as_they_are(tmp_path: Path, quire: Run) -> None:
+    names = ["o'brien.pdf", "x' OR 'a'='a.pdf", "[bold]a.pdf", "-n.pdf", "{a}.pdf"]
+    publish_batch(make_lake(tmp_path), BATCH, [Pdf(name) for name in names])
+    for name in names:
+        code = main(["show", "--lake", str(tmp_path), "--", name])
+        assert code == 0
+
+
+def test_default_lake_of_the_settings_is_used(
+    mixed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUIRE_LAKE", str(mixed))
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out.startswith(f"lake: {mixed}\n")
+    assert not Lake(str(mixed)).names("_quire/writable")

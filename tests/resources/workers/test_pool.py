@@ -1,0 +1,108 @@
+"""Workers: a page that hangs, crashes or eats memory costs that page, and nothing else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+from resources.workers.pool import Task, WorkerPool
+
+PAGES = "tests.resources.workers.engines:pages"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[WorkerPool]:
+    pool = WorkerPool(workers=2, memory_mb=2048, page_timeout=2.0, doc_timeout=60.0)
+    yield pool
+    pool.close()
+
+
+def task(document: str, n: int, faults: dict[int, str] | None = None) -> Task:
+    pages = tuple(range(1, n + 1))
+    payload = {
+        "page_numbers": list(pages),
+        "faults": {str(page): fault for page, fault in (faults or {}).items()},
+    }
+    return Task(document, PAGES, payload, pages)
+
+
+def run(pool: WorkerPool, *tasks: Task) -> tuple[dict[str, list[int]], dict[str, dict[int, str]]]:
+    done: dict[str, list[int]] = defaultdict(list)
+    failed: dict[str, dict[int, str]] = defaultdict(dict)
+    for result in pool.run(tasks):
+        name = result.task.document
+        done[name] += [record["page_number"] for record, _ in result.records()]
+        if result.failure is not None:
+            for page in result.failure.units:
+                assert page not in failed[name]
+                failed[name][page] = str(result.failure.error_class)
+    return {name: sorted(pages) for name, pages in done.items()}, dict(failed)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error_class"),
+    [
+        ("hang", "timeout"),
+        ("spin", "timeout"),
+        ("abort", "crash"),
+        ("segfault", "crash"),
+        ("exit", "crash"),
+        ("memory", "memory"),
+        ("raise", "unknown"),
+    ],
+)
+def test_one_bad_page_costs_itself_only(pool: WorkerPool, fault: str, error_class: str) -> None:
+    done, failed = run(pool, task("bad", 6, {4: fault}), task("good", 6))
+    assert done == {"bad": [1, 2, 3, 5, 6], "good": [1, 2, 3, 4, 5, 6]}
+    assert failed == {"bad": {4: error_class}}
+
+
+def test_many_bad_pages_are_each_found(pool: WorkerPool) -> None:
+    faults = {1: "abort", 2: "segfault", 5: "exit", 8: "memory"}
+    done, failed = run(pool, task("bad", 8, faults))
+    assert done == {"bad": [3, 4, 6, 7]}
+    assert failed == {"bad": {1: "crash", 2: "crash", 5: "crash", 8: "memory"}}
+
+
+def test_a_document_over_its_clock_fails_in_time_and_others_go_on() -> None:
+    pool = WorkerPool(workers=2, memory_mb=2048, page_timeout=30.0, doc_timeout=2.0)
+    try:
+        whole = task("bad", 6, {1: "spin", 5: "spin"})
+        bad = [whole.with_units([1, 2]), whole.with_units([3, 4, 5, 6])]
+        done, failed = run(pool, *bad, task("good", 3))
+        assert done["good"] == [1, 2, 3]
+        assert set(failed["bad"].values()) == {"timeout"}
+    finally:
+        pool.close()
+
+
+def test_large_results_are_streamed_whole(pool: WorkerPool) -> None:
+    big = task("big", 3)
+    big.payload["blob"] = 3_000_000
+    blobs = [blob for result in pool.run([big]) for _, blob in result.records()]
+    assert [len(blob or b"") for blob in blobs] == [3_000_000] * 3
+
+
+def test_workers_hold_no_secret(pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIRE_API_KEY", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    fresh = WorkerPool(workers=1, memory_mb=2048, page_timeout=5.0, doc_timeout=60.0)
+    try:
+        asked = Task("d", "tests.resources.workers.engines:environment", {"a": 1})
+        (record,) = [record for result in fresh.run([asked]) for record, _ in result.records()]
+    finally:
+        fresh.close()
+    assert not {"QUIRE_API_KEY", "AWS_SECRET_ACCESS_KEY"} & set(record["names"])
+    assert record["asked"] == {"a": 1}
+
+
+def test_workers_import_neither_dagster_nor_the_lake(pool: WorkerPool) -> None:
+    asked = Task(
+        "d",
+        "tests.resources.workers.engines:modules",
+        {"import": ["assets.files.triage", "assets.pages.read", "assets.images.extract"]},
+    )
+    (record,) = [record for result in pool.run([asked]) for record, _ in result.records()]
+    assert not {"dagster", "polars", "deltalake", "sklearn", "torch"} & set(record["loaded"])
