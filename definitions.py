@@ -45,6 +45,8 @@ def build_defs(
         selection=dg.AssetSelection.assets(*assets),
         partitions_def=batches,
         description="A batch of PDFs through every stage",
+        # The UI keeps every event; the terminal of `make dev` needs no line for each.
+        config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
     )
     return dg.Definitions(
         assets=assets,

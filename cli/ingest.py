@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cli.exit_codes import ExitCode, of_states
 from cli.home import prepare_home
+from cli.instance import running_batches
 from cli.options import JsonOption, LakeOption
 from cli.progress import progress_bar
 from cli.terminal import say, say_json, warn
@@ -44,7 +45,8 @@ def ingest(
     console = Console(stderr=True)
     with progress_bar(console, quiet=as_json or not console.is_terminal) as progress:
         result = run_ingest(settings, locations, progress)
-    states = files_states(Lake(settings.lake, settings.storage_options))
+    table = Lake(settings.lake, settings.storage_options)
+    states = files_states(table, running_batches(settings))
     counts = {row["state"]: row["len"] for row in states.group_by("state").len().to_dicts()}
     report: dict[str, Any] = {
         "lake": settings.lake,

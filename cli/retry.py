@@ -65,7 +65,7 @@ def _batch_of(found: Found) -> str:
     if found.state == "quarantined":
         raise QuireError(
             f"{found.label} is quarantined ({found.error_class}), so a run would skip it: mend the "
-            "file and ingest it again, changed bytes are a new document"
+            "cause, then quire quarantine release DOC (changed bytes are a new document)"
         )
     return found.batch
 

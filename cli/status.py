@@ -103,7 +103,7 @@ def _say_summary(told: Summary) -> None:
     share = "" if told.ocr_share is None else f", {told.ocr_share:.0%} by OCR"
     say(
         f"{told.pages:,} pages ({told.pages_failed:,} failed{share}), {told.figures:,} figures, "
-        f"{told.duplicates:,} duplicate files, {_cost(told)}"
+        f"{told.duplicates:,} duplicates, {_cost(told)}"
     )
     if told.failures:
         classes = ", ".join(f"{name} {count:,}" for name, count in told.failures.items())

@@ -51,10 +51,17 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+class _Stdout(Console):
+    """Stdout; its reader (head, less) may have enough, which Rich would make exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Stdout for people: no markup, no guessing at colours in data."""
     piped = not sys.stdout.isatty() and not os.environ.get("COLUMNS")
-    return Console(highlight=False, markup=False, emoji=False, width=PIPED_WIDTH if piped else None)
+    return _Stdout(highlight=False, markup=False, emoji=False, width=PIPED_WIDTH if piped else None)
 
 
 def say(line: str = "") -> None:
@@ -63,8 +70,9 @@ def say(line: str = "") -> None:
 
 
 def say_text(text: str) -> None:
-    """Text of several lines on stdout, escaped, never wrapped."""
-    console().print(Text(visible(text, lines=True)), soft_wrap=True)
+    """Text of a document on stdout: escaped, and set in, so that it never passes for our lines."""
+    shown = "\n".join(f"  {line}" for line in visible(text, lines=True).split("\n"))
+    console().print(Text(shown), soft_wrap=True)
 
 
 def warn(line: str) -> None:

@@ -67,7 +67,8 @@ class StageRun:
         self._sizes: Counter[str] = Counter()
         self._files: dict[str, list[StagedFile]] = defaultdict(list)
         self._changed = not self._published
-        self._carried = TABLES[self.stage].empty()
+        columns = dict.fromkeys(["version", "input_sha256", *TABLES[self.stage].key])
+        self._carried = TABLES[self.stage].empty().select(list(columns))
         self._failures: dict[tuple[str, int], dict[str, Any]] = {}
         self._earlier = {
             _failure_key(row): row
@@ -91,9 +92,7 @@ class StageRun:
             unit: The column that `inputs` is keyed by.
             by_page: Whether single pages of a document may be carried over.
         """
-        schema = TABLES[self.stage]
-        columns = list(dict.fromkeys([unit, "version", "input_sha256", *schema.key]))
-        rows = self.lake.read(self.stage, columns, batch=self.batch)
+        rows = self.lake.read(self.stage, self._carried.columns, batch=self.batch)
         wanted = pl.DataFrame(
             {unit: list(inputs), "_input": list(inputs.values())},
             schema={unit: pl.String, "_input": pl.String},
@@ -107,6 +106,22 @@ class StageRun:
         self._keep_failures(set(inputs))
         self._carried = current
         return current
+
+    def keep_published(self, units: Collection[str], *, unit: str = "doc_id") -> set[str]:
+        """Keep every published row of these documents as it is, and return those that had any.
+
+        For documents whose source is gone: a failure never replaces good rows of the same document.
+        """
+        if not units:
+            return set()
+        columns = [*self._carried.columns, "status"]
+        rows = self.lake.read(self.stage, columns, batch=self.batch)
+        failed = rows.filter(pl.col("status") == "failed")[unit].unique()
+        rows = rows.filter(pl.col(unit).is_in(list(units)) & ~pl.col(unit).is_in(failed.to_list()))
+        kept = set(rows[unit])
+        others = self._carried.filter(~pl.col(unit).is_in(list(kept)))
+        self._carried = pl.concat([others, rows.select(self._carried.columns)])
+        return kept
 
     def _without_retries(self, rows: pl.DataFrame, unit: str, *, by_page: bool) -> pl.DataFrame:
         retried = [
@@ -149,9 +164,9 @@ class StageRun:
     # What is new ------------------------------------------------------------------------------
 
     @property
-    def changed(self) -> bool:
-        """Whether anything differs from what is published."""
-        return self._changed
+    def carried(self) -> pl.DataFrame:
+        """Keys of the published rows that are kept."""
+        return self._carried
 
     def add(self, table: str, row: dict[str, Any], size: int) -> None:
         """Add one row (without batch and version); `size` is its rough weight in bytes."""

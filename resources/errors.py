@@ -58,6 +58,9 @@ NOT_CHARGED: Final = frozenset(
 )
 """Not the document's fault: never counted as one of its attempts."""
 
+SOURCE_GONE: Final = frozenset({ErrorClass.SOURCE_MISSING, ErrorClass.SOURCE_CHANGED})
+"""The bytes that a row was made of can no longer be read: rows already published stay."""
+
 MAX_ATTEMPTS: Final = 3
 """A retryable class is tried in up to this many runs, then quarantined."""
 

@@ -50,3 +50,8 @@ def settings(tmp_path: Path) -> Settings:
         "batch_linger": "0",
     }
     return load_settings({}, tmp_path, overrides)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one flag: goldens are rewritten instead of compared."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write golden outputs anew")

@@ -62,7 +62,7 @@ class Figures:
             return Picture()
         if row is not None and row["status"] == "skipped":
             return Picture()
-        reason = (row.get("error_class") if row is not None else None) or "no result"
+        reason = "no result" if row is None else row.get("error_class") or "image_failed"
         return Picture(note(f"a picture on page {block.page} is missing: {reason}"), failed=True)
 
     def _row(self, block: Block) -> Row | None:

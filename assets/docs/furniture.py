@@ -32,10 +32,14 @@ MIN_SHARE: Final = 0.3
 MAX_GAP: Final = 10
 MAX_CHARS: Final = 300
 """Longer text in a band is body text or a notice worth keeping."""
+MIN_PART: Final = 6
+"""Letters that a part of a header needs to be known as one."""
+MAX_COMPARED: Final = 100_000
+"""Characters of headers that parts are looked up in, whatever the length of the document."""
 
 _DIGITS: Final = re.compile(r"\d+")
 _LEADING_NUMBER: Final = re.compile(r"\d{1,4} +(?=[^\W\d])")
-_ROMAN: Final = re.compile(r"[ivxlcdm]{1,8}", re.IGNORECASE)
+_ROMAN: Final = re.compile(r"^[ivxlcdm]{1,8}(?=$| )|(?<= )[ivxlc]{1,8}$")
 # Page numbers differ from page to page only in their digits; a heading, caption or item that does
 # ("Chapter 1", "Chapter 2") is content, so these kinds must be the same to the letter, and the
 # first one stays.
@@ -64,9 +68,18 @@ def find_furniture(pages: Sequence[Page], picture_keys: Mapping[Place, str]) -> 
             if key is not None:
                 places[key].append(block)
     found: set[Place] = set()
-    for (_, what), blocks in places.items():
+    recurring: dict[str, str] = {"top": "", "bottom": ""}
+    for (band, what), blocks in places.items():
         if len(blocks) >= MIN_PAGES:
-            found.update(_recurring(blocks, keep_first=what.startswith(_ONE_STAYS)))
+            out = _recurring(blocks, keep_first=what.startswith(_ONE_STAYS))
+            found.update(out)
+            if out and len(recurring[band]) < MAX_COMPARED:
+                recurring[band] += f"\n{what}"
+    # Some pages give a footer in two blocks where others give it in one.
+    for (band, what), blocks in places.items():
+        if len(what) >= MIN_PART and what in recurring[band]:
+            labelled = (block for block in blocks if block.kind in ("header", "footer"))
+            found.update((block.page, block.index) for block in labelled)
     return found if _leaves_text(pages, found) else set()
 
 
@@ -92,7 +105,7 @@ def _key(block: Block, band: str | None, picture: str | None) -> Key | None:
     if not text or len(text) > MAX_CHARS:
         return None
     if block.kind in _MASKED_KINDS:
-        return (band, "#" if _ROMAN.fullmatch(text) else _DIGITS.sub("#", text))
+        return (band, _ROMAN.sub("#", _DIGITS.sub("#", text)))
     if _LEADING_NUMBER.match(text):  # "12 SMITH v. JONES"
         return (band, f"{block.kind} {_LEADING_NUMBER.sub('#', text)}")
     return (band, f"{_ONE_STAYS}{block.kind} {text}")

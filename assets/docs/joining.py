@@ -20,6 +20,8 @@ _LAST_PART: Final = re.compile(rf"([^\W\d_]+)[{_HYPHENS}]$")
 _FIRST_PART: Final = re.compile(r"[^\W\d_]+")
 _SPACED_HYPHEN: Final = re.compile(rf"([^\W\d_]+)[{_HYPHENS}] +([^\W\d_]+)")
 _URL_TAIL: Final = re.compile(r"(?:(?:https?:/|www\.)\S*[/=&?%_]|\w@)$")
+_URL_DOT: Final = re.compile(r"(?:https?://|www\.)\S*\.$")
+_URL_REST: Final = re.compile(r"[a-z0-9-]+[./]\S")
 _URL_HYPHEN: Final = re.compile(r"(?:https?:/|www\.)\S*/-$")
 # Dots from a title to its page number in a table of contents; nobody reads 130 of them.
 _LEADERS: Final = re.compile(r" ?(?:\.[ \u00a0]?){4,}(?<=[. ]) ?")
@@ -46,6 +48,7 @@ SAME_SIZE_POINTS: Final = 0.6
 SHARED_LETTERS: Final = 3
 MANY_WORDS: Final = 300
 """Distinct words from which on a part of a compound can be expected to occur by itself."""
+MAX_INTERRUPTION_CHARS: Final = 100
 MIN_PARAGRAPH_CHARS: Final = 60
 """A shorter text that ends without a stop may be a label rather than half a sentence."""
 
@@ -140,6 +143,8 @@ def _glue(before: str, after: str, words: Vocabulary) -> tuple[str, str]:
         or _URL_TAIL.search(before[-200:])
     ):
         return before, ""
+    if last == "." and _URL_REST.match(after) and _URL_DOT.search(before[-200:]):
+        return before, ""
     if _UNSPACED.match(last) and _UNSPACED.match(after):
         return before, ""
     return before, " "
@@ -198,14 +203,27 @@ def _next_column(before: Block, after: Block) -> bool:
     )
 
 
-def is_smaller(before: Block, after: Block) -> bool:
-    """Whether text in smaller type interrupts an unfinished paragraph: a footnote, a link."""
-    return (
-        before.kind == after.kind == "text"
-        and before.font_size is not None
+def is_interruption(before: Block, after: Block) -> bool:
+    """Whether text stands between a paragraph that has not ended and where it may go on.
+
+    Text in smaller type (a footnote, a link), or a short line at the top of the next page that no
+    rule knows as a running header. It is told after the paragraph if that goes on, else in place.
+    """
+    if before.kind != "text" or after.kind != "text":
+        return False
+    if _TERMINATED.search(before.text.strip()[-8:]):
+        return False
+    if (
+        before.font_size is not None
         and after.font_size is not None
         and after.font_size < before.font_size - SAME_SIZE_POINTS
-        and not _TERMINATED.search(before.text.strip()[-8:])
+    ):
+        return True
+    return (
+        after.page == before.page + 1
+        and after.index < 2
+        and len(before.text) >= MIN_PARAGRAPH_CHARS
+        and len(after.text) < MAX_INTERRUPTION_CHARS
     )
 
 

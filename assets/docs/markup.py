@@ -20,6 +20,8 @@ _INLINE: Final = re.compile(
     rf"\\(?=[{_PUNCTUATION}]|$)|[`*]|(?<![^\W_])_|_(?![^\W_])"
     r"|<(?=[A-Za-z/!?])|!(?=\[)|\](?=[(\[:])|\[(?=\^)|&(?=#?\w+;)|~(?=~)"
 )
+_SIGNS: Final = ("\\", "`", "*", "_", "<", "&", "~", "![", "](", "][", "]:", "[^")
+"""Every match of `_INLINE` holds one of these."""
 _LINE_START: Final = re.compile(r"(?:#{1,6}(?=\s|$)|>|\||[-+](?=\s|$)|=+\s*$|-[- ]*$|~(?=~))")
 _NUMBER_START: Final = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 _UNESCAPE: Final = re.compile(rf"\\([{_PUNCTUATION}])")
@@ -31,6 +33,8 @@ _FORGED: Final = re.compile(r"\](?=\(image:)")
 
 def escape(text: str) -> str:
     """One line of text that markdown shows as it is, wherever in a line it stands."""
+    if not any(sign in text for sign in _SIGNS):  # the common case, ten times as fast
+        return text
     return _INLINE.sub(lambda found: "\\" + found.group(), text)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from assets.docs.figures import Figures
 from assets.docs.furniture import find_furniture
 from assets.docs.headings import decide_headings
-from assets.docs.joining import Vocabulary, continues, is_smaller
+from assets.docs.joining import Vocabulary, continues, is_interruption
 from assets.docs.records import (
     Block,
     DocRecord,
@@ -113,15 +113,18 @@ def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]]) -> Iterator[P
 
 
 def _step(state: _Open, block: Block) -> Iterator[Piece]:
-    open_block = state.piece.blocks[-1] if state.piece is not None else None
-    if open_block is not None and (block.kind in _BESIDE or is_smaller(open_block, block)):
+    piece = state.piece
+    if piece is not None and block.kind in _BESIDE:
         state.beside.append(Piece("block", [block]))
         return
     rows = read_table(block) if block.kind == "table" else ()
-    if state.piece is not None and _goes_on(state.piece, block, rows):
+    if piece is not None and _goes_on(piece, block, rows):
         if rows:
-            state.piece.rows.extend(continue_rows(state.piece.rows[0], rows))
-        state.piece.blocks.append(block)
+            piece.rows.extend(continue_rows(piece.rows[0], rows))
+        piece.blocks.append(block)
+        return
+    if piece is not None and is_interruption(piece.blocks[-1], block):
+        state.beside.append(Piece("block", [block]))
         return
     yield from state.close()
     state.piece = Piece("block", [block], list(rows))

@@ -22,6 +22,7 @@ from typing import Final
 
 _ASCII_PIECES: Final = re.compile(r"[A-Za-z]{1,8}|[0-9]|[!-/:-@\[-`{-~]{1,2}|\n")
 _ASCII: Final = re.compile(r"[\x00-\x7f]+")
+_SLICE: Final = 1 << 18
 _OTHER_WEIGHT: Final = 1.0
 _WEIGHTS: Final[tuple[tuple[int, int, float], ...]] = (
     (0x0370, 0x0530, 0.36),  # Greek, Cyrillic
@@ -41,11 +42,18 @@ def estimate_tokens(text: str) -> int:
     """The estimated number of tokens of a text; 0 only for an empty one."""
     if not text:
         return 0
+    count = 0.0
+    for start in range(0, len(text), _SLICE):  # a list of all pieces of a book takes gigabytes
+        count += _count(text[start : start + _SLICE])
+    return max(1, round(count))
+
+
+def _count(text: str) -> float:
     count = float(len(_ASCII_PIECES.findall(text)))
     if not text.isascii():
         characters = Counter(_ASCII.sub("", text))
         count += sum(n * _weight(ord(character)) for character, n in characters.items())
-    return max(1, round(count))
+    return count
 
 
 def _weight(code: int) -> float:

@@ -16,7 +16,7 @@ from assets.versions import stage_version
 from io_managers.contents import claim
 from io_managers.publish import Staged
 from io_managers.stage_run import StageRun, Subject
-from resources.errors import DocumentError, ErrorClass
+from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
 from resources.landing.sightings import local_copy
 from resources.workers.pool import Task
 
@@ -39,8 +39,12 @@ def build_files(context: StageContext) -> Staged:
             first.setdefault(found["doc_id"], uri)
     owners = claim(lake, batch, first)
     replaced = _replaced(context, [row["uri"] for row in todo])
+    gone = {uri for uri, found in triaged.items() if found["error_class"] in SOURCE_GONE}
+    kept = run.keep_published(gone, unit="uri")
     for sighting in todo:
         uri = sighting["uri"]
+        if uri in kept:
+            continue
         found = triaged[uri]
         owner = owners.get(found["doc_id"]) if found["doc_id"] else None
         duplicate = owner is not None and (owner.batch, owner.uri) != (batch, uri)
@@ -62,7 +66,7 @@ def build_files(context: StageContext) -> Staged:
             run.fail(Subject(found["doc_id"], uri), found["error_class"], found["error"])
         run.counts["files"] += 1
         run.counts[f"files_{row['status']}"] += 1
-        run.counts["pages"] += 0 if duplicate else found["n_pages"] or 0
+        run.counts["pages"] += 0 if duplicate else found.get("n_pages") or 0
     run.counts["carried"] = len(carried)
     return run.finish()
 

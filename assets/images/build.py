@@ -16,7 +16,7 @@ from assets.versions import stage_version
 from io_managers.publish import Staged
 from io_managers.schemas import IMAGES
 from io_managers.stage_run import StageRun, Subject
-from resources.errors import DocumentError, ErrorClass
+from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
 from resources.landing.sightings import local_copy
 from resources.workers.pool import Task, TaskFailure
 
@@ -34,10 +34,7 @@ def build_images(context: StageContext) -> Staged:
     documents = readable_documents(context.lake, context.batch).to_dicts()
     inputs = _inputs(context, documents)
     carried = run.carry(inputs)
-    published = context.lake.read("images", ["doc_id", "sha256"], batch=context.batch)
-    kept = published.join(carried.select("doc_id").unique(), on="doc_id", how="semi")
-    bytes_kept = kept.select(pl.col("sha256")).drop_nulls().unique()
-    writer = _Writer(run, inputs, stored=set(bytes_kept["sha256"]))
+    writer = _Writer(run, inputs, stored=set(_bytes_of(context, run)["sha256"]))
     empty = _without_images(context, run, inputs)
     done = set(carried["doc_id"]) | empty
     run.counts["documents"] = len(documents)
@@ -48,7 +45,16 @@ def build_images(context: StageContext) -> Staged:
     empty |= {d["doc_id"] for d in todo} - writer.documents
     lines = [f"{doc_id}:{inputs[doc_id]}" for doc_id in sorted(empty)]
     context.lake.put(_empty_path(context, run), "\n".join(lines).encode())
-    return run.finish({"image_data": bytes_kept})
+    kept = _bytes_of(context, run)
+    return run.finish({"image_data": kept.filter(~pl.col("sha256").is_in(writer.added))})
+
+
+def _bytes_of(context: StageContext, run: StageRun) -> pl.DataFrame:
+    """Hashes of the images that carried rows refer to."""
+    published = context.lake.read("images", ["doc_id", "sha256"], batch=context.batch)
+    documents = run.carried.select("doc_id").unique()
+    kept = published.join(documents, on="doc_id", how="semi")
+    return kept.select("sha256").drop_nulls().unique(maintain_order=True)
 
 
 def _without_images(context: StageContext, run: StageRun, inputs: Mapping[str, str]) -> set[str]:
@@ -80,6 +86,8 @@ def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, A
     ids = [d["doc_id"] for d in documents]
     pages = rows_by_document(context.lake, "pages", context.batch, ids, columns)
 
+    lost: list[tuple[str, TaskFailure]] = []
+
     def tasks() -> Iterator[Task]:
         for document in documents:
             doc_id = document["doc_id"]
@@ -88,7 +96,7 @@ def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, A
                 with local_copy(document["uri"], None, None) as path:
                     payload = _payload(context, doc_id, path, pages[doc_id])
             except DocumentError as error:
-                writer.fail(doc_id, TaskFailure(error.error_class, str(error), tuple(numbers)))
+                lost.append((doc_id, TaskFailure(error.error_class, str(error), tuple(numbers))))
                 continue
             whole = Task(doc_id, _EXTRACT, payload, tuple(numbers))
             for first in range(0, len(numbers), SLICE_PAGES):
@@ -97,10 +105,17 @@ def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, A
     for result in context.workers.run(tasks()):
         for record, blob in result.records():
             writer.add(result.task.document, record, blob)
-        if result.failure is not None:
+        if result.failure is not None and result.failure.error_class in SOURCE_GONE:
+            lost.append((result.task.document, result.failure))
+        elif result.failure is not None:
             writer.fail(result.task.document, result.failure)
         writer.pages += len(result.task.units)
         context.progress.report("images", context.batch, writer.pages, writer.total)
+    gone = {doc_id for doc_id, failure in lost}
+    kept = writer.run.keep_published(gone)
+    for doc_id, failure in lost:
+        if doc_id not in kept:
+            writer.fail(doc_id, failure)
 
 
 def _payload(
@@ -133,6 +148,7 @@ class _Writer:
         self.run = run
         self.inputs = inputs
         self.stored = stored
+        self.added: list[str] = []
         self.documents: set[str] = set()
         self.pages = self.total = 0
 
@@ -152,6 +168,7 @@ class _Writer:
             self.run.fail(subject, row["error_class"], row["error"] or "")
         if blob is not None and row["sha256"] not in self.stored:
             self.stored.add(row["sha256"])
+            self.added.append(row["sha256"])
             data = {
                 "input_sha256": row["sha256"],
                 "sha256": row["sha256"],

@@ -23,8 +23,8 @@ from assets.images.roles import FIGURE, PAGE_SCAN, SCAN_SHARE, assign_roles, is_
 from resources.errors import DocumentError, ErrorClass
 from resources.workers.documents import describe, error_class_of, open_pdf
 
-MAX_CACHED: Final = 256
-"""Encoded images remembered by MuPDF's handle, which keeps the compressed bytes in memory."""
+MAX_CACHED_BYTES: Final = 256 * 2**20
+"""Compressed bytes kept in memory to know an image again: each handle holds on to its own."""
 STAMPS: Final = 0.1
 """Share of a scan's text that may be visible: page numbers and stamps that were added later."""
 _IMAGE_COMMANDS: Final = frozenset({"fill-image", "fill-imgmask"})
@@ -115,13 +115,17 @@ class ImageRow:
         return record
 
 
+_Known = tuple[mupdf.FzImage, Stored | DocumentError, int]
+
+
 class _Store:
     """Images of one call: encoded once per handle and turn, handed out once per content."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
-        # The handle itself stays in the entry: while it lives, its address is not used again.
-        self._known: OrderedDict[Any, tuple[Any, Stored | DocumentError]] = OrderedDict()
+        self._n_bytes = 0
+        # The handle itself stays in its entry: while it lives, its address is not used again.
+        self._known: OrderedDict[Any, _Known] = OrderedDict()
 
     def image(self, image: mupdf.FzImage, placement: Placement) -> tuple[Stored, bytes | None]:
         turn = turn_of(placement)
@@ -131,9 +135,11 @@ class _Store:
             outcome, data = self._known[key][1], None
         else:
             outcome, data = self._encode(image, turn)
-            self._known[key] = (image, outcome)
-            if len(self._known) > MAX_CACHED:
-                self._known.popitem(last=False)
+            n_bytes = mupdf.fz_image_size(image)
+            self._known[key] = (image, outcome, n_bytes)
+            self._n_bytes += n_bytes
+            while self._n_bytes > MAX_CACHED_BYTES:
+                self._n_bytes -= self._known.popitem(last=False)[1][2]
         if isinstance(outcome, DocumentError):
             raise outcome
         return outcome, data

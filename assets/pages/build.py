@@ -15,7 +15,7 @@ from assets.versions import stage_version
 from io_managers.publish import Staged
 from io_managers.schemas import PAGES
 from io_managers.stage_run import StageRun, Subject
-from resources.errors import DocumentError, ErrorClass
+from resources.errors import SOURCE_GONE, DocumentError
 from resources.landing.sightings import local_copy
 from resources.workers.pool import Task, TaskFailure
 
@@ -81,11 +81,16 @@ def _read_missing(
         document = result.task.document
         for record, _ in result.records():
             add_page(run, document, record)
-        if result.failure is not None:
+        if result.failure is not None and result.failure.error_class in SOURCE_GONE:
+            lost.append((document, result.failure))
+        elif result.failure is not None:
             fail_pages(run, document, result.failure)
         context.progress.report("pages", context.batch, run.counts["pages"], total)
+    gone = {doc_id for doc_id, failure in lost if failure.error_class in SOURCE_GONE}
+    kept = run.keep_published(gone)
     for document, failure in lost:
-        fail_pages(run, document, failure)
+        if document not in kept:
+            fail_pages(run, document, failure)
 
 
 def _payload(context: StageContext, doc_id: str, path: str) -> dict[str, Any]:
@@ -115,7 +120,7 @@ def add_page(run: StageRun, doc_id: str, record: Mapping[str, Any]) -> None:
 
 def fail_pages(run: StageRun, doc_id: str, failure: TaskFailure) -> None:
     """Give every page that was lost a failed row; a document lost as a whole is one failure."""
-    whole = failure.error_class in (ErrorClass.SOURCE_MISSING, ErrorClass.SOURCE_CHANGED)
+    whole = failure.error_class in SOURCE_GONE
     for page in failure.units:
         record = {
             "page_number": page,

@@ -11,12 +11,12 @@ and drops every hyphen at a line's end; see docs/decisions/layout.md.
 
 from __future__ import annotations
 
-import threading
+import importlib
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import Any, Final
 
 import pymupdf
@@ -24,7 +24,7 @@ import pymupdf
 from assets.pages import markdown
 from assets.pages.geometry import Box, area, holds_centre, overlap, share_inside
 from assets.pages.reading_order import insertion_index
-from assets.pages.records import Block, Kind, Line, body_size, box_of
+from assets.pages.records import Block, Kind, Line, body_size
 from assets.pages.text_layer import (
     TextLayer,
     by_block,
@@ -229,15 +229,16 @@ def _region(found: Sequence[Any], grids: dict[tuple[Any, ...], Any]) -> Region:
     return Region(kind, box, rows, columns)
 
 
-_ONE_THREAD: Final = threading.Lock()
-
-
 @cache
-def _helpers() -> ModuleType:
-    """`pymupdf4llm.helpers.document_layout`, its models loaded with one thread each."""
-    with _ONE_THREAD, _single_threaded_sessions():
-        import pymupdf.layout  # loads the models  # noqa: F401, PLC0415
-        from pymupdf4llm.helpers import document_layout  # noqa: PLC0415
+def _helpers() -> Any:  # noqa: ANN401  # an untyped module
+    """`pymupdf4llm.helpers.document_layout`, the models behind it running on one thread each."""
+    if sys.modules.get("pymupdf.layout", ...) is None:  # held back to start workers quicker
+        del sys.modules["pymupdf.layout"]
+    with _single_threaded_sessions():
+        pymupdf._get_layout = None  # noqa: SLF001
+        importlib.import_module("pymupdf.layout").activate()
+    from pymupdf4llm.helpers import document_layout
+
     return document_layout
 
 
@@ -245,16 +246,16 @@ def _helpers() -> ModuleType:
 def _single_threaded_sessions() -> Iterator[None]:
     """Make ONNX sessions created meanwhile use one thread.
 
-    `pymupdf.layout` creates its sessions when it is imported and takes no options; onnxruntime
-    reads no environment variable (OMP_NUM_THREADS=1 left five threads and 98 % more wall time).
-    A worker per core with a thread pool per core each would fight over the cores.
+    `import pymupdf` alone loads the models, takes no options, and onnxruntime reads no environment
+    variable (OMP_NUM_THREADS=1 left it on two cores), so they are loaded again, in 0.3 s. A worker
+    per core with a pool of threads each would fight over the cores.
     """
-    import onnxruntime  # noqa: PLC0415
+    import onnxruntime
 
     original = onnxruntime.SessionOptions
 
-    def one_thread(*args: Any, **kwargs: Any) -> Any:
-        options = original(*args, **kwargs)
+    def one_thread() -> object:
+        options = original()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         return options

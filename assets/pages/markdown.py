@@ -95,7 +95,7 @@ def page_markdown(blocks: Sequence[Block]) -> str:
 
 
 def _styled(lines: Sequence[Line]) -> list[str]:
-    """Lines with their inline styles; a style runs on over a line's end, so that words can be joined."""
+    """Lines with their inline styles, which run on over a line's end: words are joined later."""
     spans = [span for line in lines for span in (*line.spans, Span("\n"))]
     written = "".join(_span(span) for span in _merged(spans))
     cleaned = (_SPACES.sub(" ", line).strip() for line in written.split("\n"))

@@ -31,7 +31,7 @@ def merge_regions(own: Sequence[Block], results: Iterable[OcrResult]) -> list[Bl
 
 
 def without_repeats(blocks: Sequence[Block], others: Sequence[Block]) -> list[Block]:
-    """Blocks without those whose text is but that of a form field or comment drawn at their place."""
+    """Blocks without those that only repeat a form field or comment drawn at their place."""
     if not others:
         return list(blocks)
     return [block for block in blocks if not any(_repeats(block, other) for other in others)]

@@ -1,8 +1,8 @@
 """Which way up a scanned page is: from the shape of its lines and how well they read.
 
 Here: the turn that OCR needed. Tall boxes mean a page on its side, even when the engine is sure of
-every word (RapidOCR turns tall boxes itself, and reads them at 0.99 in the wrong order); a low score
-on wide boxes means upside down. Not here: the text layer's direction (`text_layer.py`).
+every word (RapidOCR turns tall boxes itself, and reads them at 0.99 in the wrong order); a low
+score on wide boxes means upside down. Not here: the text layer's direction (`text_layer.py`).
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Reading:
 def read_upright(engine: OcrEngine, image: Image, progress: Callable[[], None]) -> Reading:
     """Read an image, turned as its text needs it.
 
-    An upright page costs one reading; a doubtful one also a sample of a few lines; only one that has
-    to be turned is read again.
+    An upright page costs one reading; a doubtful one also a sample of a few lines; only one that
+    has to be turned is read again.
     """
     first = Reading(0, tuple(engine.read(image, progress)))
     if is_sideways(first.lines):
@@ -107,7 +107,7 @@ def _sample(
     progress: Callable[[], None],
 ) -> Reading:
     """Read the longest lines only, cut out, turned and put under one another."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     strips = []
     for line in _longest(lines):
@@ -129,7 +129,7 @@ def _sample(
 def _read_turned(
     engine: OcrEngine, image: Image, degrees: int, progress: Callable[[], None]
 ) -> Reading:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     turned = np.ascontiguousarray(np.rot90(image, k=-degrees // 90))
     return Reading(degrees, tuple(engine.read(turned, progress)))

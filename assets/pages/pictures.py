@@ -1,7 +1,7 @@
 """Picture blocks of a page: which of them is which placed image.
 
-Here: numbering, so that `image_index` means the same in `pages` and `images`. Not here: placements and
-what is decoration (`assets/images`).
+Here: numbering, so that `image_index` means the same in `pages` and `images`. Not here: placements
+and what is decoration (`assets/images`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The stage's work on one document slice: pages in, rows of the table `pages` out. Runs in a worker.
+"""The stage's work on a slice of a document: pages in, rows of `pages` out. Runs in a worker.
 
 Here: the way of a page through the modules of this folder, and the boundary where a page's failure
-becomes its row. Not here: how a page is routed, read, ordered or written (the modules named so), nor
-anything about batches, versions and other stages.
+becomes its row. Not here: how a page is routed, read, ordered or written (the modules named so),
+nor anything about batches, versions and other stages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pymupdf
 
@@ -21,8 +21,8 @@ from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
 from assets.pages.forms_notes import annotation_blocks, field_blocks
-from assets.pages.geometry import Box, union
-from assets.pages.layout import LayoutModel, layout_blocks
+from assets.pages.geometry import union
+from assets.pages.layout import LayoutModel, Region, layout_blocks
 from assets.pages.merge import merge_regions, without_repeats
 from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
 from assets.pages.pictures import with_pictures
@@ -35,7 +35,9 @@ from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.documents import open_pdf
 
 PYMUPDF: Final = f"pymupdf-{pymupdf.__version__}"
-_OCR_OFF: Final = "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
+_OCR_OFF: Final = (
+    "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
+)
 
 Row = dict[str, Any]
 
@@ -78,7 +80,7 @@ class _Document:
         self._pdf = open_pdf(self._path, self._passwords, payload.get("doc_id"))
         self._special = SpecialCases(self._pdf)
 
-    def __enter__(self) -> _Document:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -129,7 +131,7 @@ class _Document:
                 blocks = layout_blocks(layer, self._regions(page, layer))
             except MemoryError:
                 raise
-            except Exception as error:  # noqa: BLE001  # the text is sound: keep it, say what is lacking
+            except Exception as error:  # noqa: BLE001  # the text is sound: keep it, and say so
                 problem = (
                     f"the layout model failed, blocks are plain: {type(error).__name__}: {error}"
                 )
@@ -141,7 +143,7 @@ class _Document:
             shown, "text_layer", (PYMUPDF,), problem=problem, problem_class=problem_class
         )
 
-    def _regions(self, page: pymupdf.Page, layer: TextLayer) -> Any:
+    def _regions(self, page: pymupdf.Page, layer: TextLayer) -> list[Region]:
         if self._layout is None:
             self._layout = LayoutModel(open_pdf(self._path, self._passwords))
         return self._layout.regions(page.number + 1, (page.rotation + layer.turn.degrees) % 360)
@@ -187,7 +189,7 @@ class _Document:
         else:
             result = ocr_region(engine, page, progress)
         if layer.lines and (engine is None or _reads_worse(result, layer)):
-            return _unsound(layer)
+            return _unsound(layer, "OCR is off" if engine is None else "OCR read no better")
         engines = (_engine_label(engine),) if engine else (PYMUPDF,)
         if result.is_blank:
             return PageText(engines=(PYMUPDF,))
@@ -223,7 +225,8 @@ def _choose(page: pymupdf.Page, layer: TextLayer, placements: list[Placement]) -
     groups = [union(p.bbox for p in group) for group in group_tiles(placements)]
     regions = [layer.turn.forth(box) for box in groups]
     width, height = layer.turn.turned_size
-    has_marks = bool(placements) or bool(page.get_bboxlog())
+    # Only a page without text may be blank, and only then is the question worth a look.
+    has_marks = bool(layer.lines) or bool(placements) or bool(page.get_bboxlog())
     return choose(layer.lines, regions, (0.0, 0.0, width, height), has_marks=has_marks)
 
 
@@ -234,14 +237,14 @@ def _reads_worse(result: OcrResult, layer: TextLayer) -> bool:
     return bool(result.problem) or result.is_blank or result.n_letters < sound / 2
 
 
-def _unsound(layer: TextLayer) -> PageText:
+def _unsound(layer: TextLayer, reason: str) -> PageText:
     blocks = (b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines))
     share = unsound_share(layer.text)
     return PageText(
         tuple(blocks),
         "text_layer",
         (PYMUPDF,),
-        problem=f"{share:.0%} of the text layer's characters have no meaning, and OCR read no better",
+        problem=f"{share:.0%} of the text layer's characters mean nothing; {reason}",
         problem_class=ErrorClass.OCR_FAILED,
     )
 

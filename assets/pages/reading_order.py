@@ -6,6 +6,7 @@ a further box belongs. Not here: what the boxes are (`text_layer.py`, `ocr_block
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -16,9 +17,9 @@ MIN_COLUMN_LINES: Final = 8.0
 """A column of prose is at least this many line heights wide (about 16 letters); columns narrower
 than that are a table's, and a table is read by rows."""
 MIN_GUTTER_LINES: Final = 0.2
-"""White between columns, in line heights. The Federal Register sets 7 pt between columns of 9 pt, of
-which OCR's padded boxes leave 3 (0.27 of their height); boxes are whole lines, so that spaces between
-words do not matter."""
+"""White between columns, in line heights. The Federal Register sets 7 pt between columns of 9 pt,
+of which OCR's padded boxes leave 3 (0.27 of their height); boxes are whole lines, so that spaces
+between words do not matter."""
 
 Interval = tuple[float, float]
 
@@ -40,7 +41,7 @@ def is_plausible(boxes: Sequence[Box]) -> bool:
     boxes; those that are not jump back up within the same column again and again.
     """
     jumps = 0
-    for before, after in zip(boxes, boxes[1:], strict=False):
+    for before, after in itertools.pairwise(boxes):
         narrower = min(before[2] - before[0], after[2] - after[0])
         same_column = shared_width(before, after) > 0.5 * max(narrower, 1.0)
         if same_column and after[3] < before[1] + 1:
@@ -49,7 +50,7 @@ def is_plausible(boxes: Sequence[Box]) -> bool:
 
 
 def insertion_index(boxes: Sequence[Box], box: Box) -> int:
-    """Where a further box belongs among boxes in reading order: above what follows in its column."""
+    """Where a further box belongs among boxes in reading order: above what it stands above."""
     last_above = -1
     for i, other in enumerate(boxes):
         if shared_width(other, box) <= 0:
@@ -120,7 +121,7 @@ def _occupied(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def _has_gutter(occupied: Sequence[Interval], gap: float) -> bool:
-    return any(b[0] - a[1] >= gap for a, b in zip(occupied, occupied[1:], strict=False))
+    return any(b[0] - a[1] >= gap for a, b in itertools.pairwise(occupied))
 
 
 def _split(indices: list[int], boxes: Sequence[Box], *, axis: int, gap: float) -> list[list[int]]:

@@ -63,7 +63,7 @@ class Line:
     @property
     def text(self) -> str:
         """The line's characters."""
-        return "".join(span.text for span in self.spans)
+        return self.spans[0].text if len(self.spans) == 1 else "".join([s.text for s in self.spans])
 
     @property
     def bold(self) -> bool:

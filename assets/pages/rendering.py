@@ -54,7 +54,7 @@ def ocr_dpi(width: float, height: float) -> int:
 
 def render(page: pymupdf.Page, dpi: int, clip: Box | None = None) -> Image:
     """The page (or a part of it) as a viewer shows it, RGB."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     pixmap = page.get_pixmap(
         dpi=dpi, colorspace=pymupdf.csRGB, alpha=False, clip=pymupdf.Rect(clip) if clip else None
@@ -67,8 +67,8 @@ def render(page: pymupdf.Page, dpi: int, clip: Box | None = None) -> Image:
 
 def has_ink(image: Image) -> bool:
     """Whether anything but paper and specks is on the image."""
-    import cv2  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
+    import cv2
+    import numpy as np
 
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     across, down = int(gray.shape[1] * EDGE_SHARE), int(gray.shape[0] * EDGE_SHARE)
@@ -83,7 +83,7 @@ def has_ink(image: Image) -> bool:
 
 def painted_over(image: Image, boxes: Sequence[Box]) -> Image:
     """The image with boxes (in pixels) in the colour of its paper."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     painted = image.copy()
     paper = np.median(image[::8, ::8].reshape(-1, 3), axis=0).astype(np.uint8)

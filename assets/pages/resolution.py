@@ -1,4 +1,7 @@
-"""The resolution at which pages are rendered for OCR; apart, so that the parent need not load a parser."""
+"""The resolution at which pages are rendered for OCR.
+
+Apart from `rendering.py`, so that the parent, which needs it for the version, loads no parser.
+"""
 
 from typing import Final
 

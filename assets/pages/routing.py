@@ -20,9 +20,9 @@ MAX_UNSOUND_SHARE: Final = 0.02
 """Control, private-use, unassigned and U+FFFD characters that a sound text layer may hold."""
 
 MIN_REGION_SHARE: Final = 0.7
-"""An image over this share of the page is a scan rather than a figure. Measured on the test corpus:
-pages with 1-300 characters have figures and screenshots of up to 0.58 of the page (41 pages of eight
-documents), and scans with a stamp or a printed page number of 1.0."""
+"""An image over this share of the page is a scan rather than a figure. Measured on the test corpus,
+pages of 1-300 characters: figures and screenshots take up to 0.58 of the page (some 40 pages of
+four documents), scans with a stamp or a printed page number 1.0."""
 
 MAX_CHARS_BESIDE: Final = 300
 """Little text: a stamp, a running header, a caption. OCR of a region costs seconds, so a page that
@@ -65,7 +65,7 @@ def choose(lines: Sequence[Line], images: Sequence[Box], page: Box, *, has_marks
         has_marks: whether anything at all is drawn on it.
     """
     text = "\n".join(_without_bullet(line.text) for line in lines)
-    n_chars = sum(not c.isspace() for c in text)
+    n_chars = len("".join(text.split()))
     if n_chars == 0:
         return Choice(Route.OCR if has_marks else Route.BLANK)
     if not is_sound(text):

@@ -11,7 +11,7 @@ from typing import Final
 
 import pymupdf
 
-_PLACEHOLDER: Final = re.compile(r"please\s+wait.*adobe\s+(?:reader|acrobat)", re.I | re.S)
+_PLACEHOLDER: Final = re.compile(r"(?is)please\s+wait.*adobe\s+(?:reader|acrobat)")
 
 
 class SpecialCases:

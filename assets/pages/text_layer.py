@@ -7,6 +7,7 @@ is sound (`routing.py`) and the layout model's blocks (`layout.py`).
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +22,12 @@ from assets.pages.records import Block, Kind, Line, Span, body_size, box_of
 
 # The layout model's module switches this on when it is imported; set it at once, so that boxes do
 # not depend on what else the process has read before.
-pymupdf.TOOLS.unset_quad_corrections(True)
+pymupdf.TOOLS.unset_quad_corrections(True)  # noqa: FBT003
 
-FLAGS: Final = (
-    pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_COLLECT_STYLES
-)
-"""No images (their bytes cost 4 × the text), ligatures written out, no CIDs passed off as characters:
-a character without a Unicode value must show as U+FFFD for the soundness test."""
+FLAGS: Final = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
+"""No images (copying their bytes costs more than the text), no styles from drawings (underlines;
+they double the time), ligatures written out, no CIDs passed off as characters: one without a
+Unicode value must show as U+FFFD for the soundness test."""
 
 HEADING_RATIO: Final = 1.15
 MIN_SIZE_SHARE: Final = 0.15
@@ -37,7 +37,6 @@ _BOLD: Final = pymupdf.TEXT_FONT_BOLD
 _ITALIC: Final = pymupdf.TEXT_FONT_ITALIC
 _MONO: Final = pymupdf.TEXT_FONT_MONOSPACED
 _RAISED: Final = pymupdf.TEXT_FONT_SUPERSCRIPT
-_STRONG: Final = pymupdf.mupdf.FZ_STEXT_BOLD  # in char_flags: bold by stroke, whatever the font's name
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,13 @@ class TextLayer:
     Attributes:
         lines: boxes are of the page turned by `turn`.
         turn: from the page as shown to the frame in which most text runs left to right.
+        from_page: from the page before its /Rotate to that frame.
+        textpage: what MuPDF extracted.
     """
 
     lines: tuple[Line, ...]
     turn: Turn
+    from_page: Turn
     textpage: pymupdf.TextPage
 
     @property
@@ -61,10 +63,8 @@ class TextLayer:
     def words(self) -> list[tuple[Box, str]]:
         """Words with their boxes in the frame of the lines (for cells of tables)."""
         found = self.textpage.extractWORDS()
-        turn = self._from_page
+        turn = self.from_page
         return [(turn.forth((w[0], w[1], w[2], w[3])), str(w[4])) for w in found]
-
-    _from_page: Turn = Turn(0, 0, 0)
 
 
 def read_text_layer(page: pymupdf.Page) -> TextLayer:
@@ -81,7 +81,7 @@ def read_text_layer(page: pymupdf.Page) -> TextLayer:
     from_page = Turn(degrees, *bare)
     lines = tuple(_lines(blocks, from_page))
     turn = Turn((degrees - page.rotation) % 360, shown.width, shown.height)
-    return TextLayer(lines, turn, textpage, from_page)
+    return TextLayer(lines, turn, from_page, textpage)
 
 
 def plain_blocks(lines: Sequence[Line]) -> list[Block]:
@@ -150,10 +150,7 @@ def _line(piece: dict[str, Any], turn: Turn, block: int) -> Line | None:
     if not text or text.isspace():
         return None
     box = turn.forth(piece["bbox"]) if turn.degrees else piece["bbox"]
-    if len(spans) == 1:
-        size = spans[0]["size"]
-    else:
-        size = _main_size(spans)
+    size = spans[0]["size"] if len(spans) == 1 else _main_size(spans)
     return Line(box, tuple(_span(span) for span in spans), round(size, 2), block)
 
 
@@ -168,9 +165,12 @@ def _main_size(spans: Sequence[dict[str, Any]]) -> float:
 
 def _span(span: dict[str, Any]) -> Span:
     flags = span["flags"]
-    bold = bool(flags & _BOLD or span["char_flags"] & _STRONG)
     return Span(
-        span["text"], bold, bool(flags & _ITALIC), bool(flags & _MONO), bool(flags & _RAISED)
+        span["text"],
+        bool(flags & _BOLD),
+        bool(flags & _ITALIC),
+        bool(flags & _MONO),
+        bool(flags & _RAISED),
     )
 
 
@@ -195,7 +195,7 @@ def _joined(row: list[Line]) -> Line:
     rtl = sum(map(_is_rtl, row)) * 2 > len(row)
     row = sorted(row, key=lambda line: line.box[0], reverse=rtl)
     spans: list[Span] = list(row[0].spans)
-    for before, line in zip(row, row[1:], strict=False):
+    for before, line in itertools.pairwise(row):
         apart = line.box[0] - before.box[2] if not rtl else before.box[0] - line.box[2]
         if apart > 0.1 * line.size and not spans[-1].text.endswith(" "):
             spans.append(Span(" "))
@@ -236,7 +236,7 @@ def split_by_style(lines: list[Line]) -> Iterator[list[Line]]:
     """Part a MuPDF block where a heading ends, a list item starts, or a wide gap stands."""
     group = [lines[0]]
     in_list = markdown.starts_item(lines[0].text)
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in itertools.pairwise(lines):
         item = markdown.starts_item(line.text)
         if item or _style_changes(before, line) or _gap_between(before, line):
             yield group

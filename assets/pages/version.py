@@ -16,7 +16,7 @@ REVISION: Final = 1
 """Raise it with every change of this folder or `resources/ocr` that changes a row."""
 
 
-def engine_version_inputs(ocr: str, layout: bool) -> dict[str, str]:
+def engine_version_inputs(ocr: str, *, layout: bool) -> dict[str, str]:
     """Everything that changes what a page reads as: parser, layout, OCR engine and its settings.
 
     Args:

@@ -18,9 +18,10 @@ _LABEL: Final = re.compile(r"^[\s\d.:]+|[\s\d.:]+$")
 _SPARE: Final = re.compile(
     r"(?i)(?:table of )?contents|list of (?:figures|tables)|references?(?: cited)?|bibliography"
     r"|(?:literature|works) cited|index|acknowledge?ments?|author contributions|revision history"
-    r"|inhalt(?:sverzeichnis)?|literatur(?:verzeichnis)?|sommaire|table des mati[eè]res|bibliographie"
+    r"|inhalt(?:sverzeichnis)?|literatur(?:verzeichnis)?|table des mati[eè]res|bibliographie"
     r"|références|[ií]ndice|referencias|bibliograf[ií]a|содержание|оглавление|литература"
-    r"|список литературы|目次|目录|目錄|参考文献|參考文獻|차례|목차|참고 ?문헌|المحتويات|المراجع|สารบัญ|บรรณานุกรม"
+    r"|список литературы|目次|目录|目錄|参考文献|參考文獻|차례|목차|참고 ?문헌|المحتويات|المراجع"
+    r"|สารบัญ|บรรณานุกรม"
 )
 _OPENING: Final = re.compile(
     r"(?i)abstract|(?:executive |plain language )?summary|synopsis|overview|introduction"

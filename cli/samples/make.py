@@ -121,7 +121,7 @@ _PLANS: Final = (
         _portfolio,
         1,
         "a portfolio: its cover page is not the document",
-        state="partial",
+        state="quarantined",
     ),
     _Plan("cmyk-leaflet.pdf", leaflet.leaflet, 1, "images as CMYK JPEG and JPEG 2000"),
     _Plan('it\'s "odd" \u2013 na\u00efve #1.pdf', recipe.recipe, 1, "an odd file name"),

@@ -11,6 +11,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
+import polars as pl
+
 from resources.lake.audit_links import check_links
 from resources.lake.audit_tables import check_tables
 from resources.lake.lake import Lake
@@ -52,8 +54,8 @@ def _data_files(snapshot: Snapshot) -> Iterator[Finding]:
         if table is None:
             continue
         present = set(filesystem.find(f"{root}/{name}"))
-        for uri in table.file_uris():
-            path = f"{root}/{name}/" + uri.split(f"/{name}/", 1)[-1]
+        for named in pl.DataFrame(table.get_add_actions(flatten=True))["path"]:
+            path = f"{root}/{name}/{named}"
             if path not in present:
                 yield Finding(
                     "data_file_missing",

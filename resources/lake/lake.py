@@ -7,10 +7,11 @@ Here: opening, creating and reading tables; small objects beside them. Not here:
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import fsspec
 import polars as pl
@@ -19,9 +20,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.schema import ArrayType, PrimitiveType, StructType
 
 from io_managers.schemas import TABLES, TableSchema
-from resources.errors import LakeError
+from resources.errors import LakeError, SettingError
 from resources.settings import is_local
 
+_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _PRIMITIVES: dict[type[pl.DataType], str] = {
     pl.String: "string",
     pl.Int32: "integer",
@@ -51,6 +53,9 @@ class Lake:
 
     def __init__(self, root: str, storage_options: dict[str, str] | None = None) -> None:
         """Take an absolute folder, or an `s3://`, `gs://` or `az://` prefix."""
+        if _ENCODED.search(root):
+            # deltalake decodes such a path, so the tables would land in another folder.
+            raise SettingError(f"the lake {root} has a %XX in its path: choose another folder")
         self.root = root.rstrip("/")
         self.storage_options = dict(storage_options or {})
         self.local = is_local(self.root)

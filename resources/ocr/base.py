@@ -72,11 +72,11 @@ def make_engine(name: str) -> OcrEngine | None:
         case "off":
             return None
         case "rapidocr":
-            from resources.ocr.rapidocr import RapidOcr  # noqa: PLC0415
+            from resources.ocr.rapidocr import RapidOcr
 
             return RapidOcr()
         case "tesseract":
-            from resources.ocr.tesseract import Tesseract  # noqa: PLC0415
+            from resources.ocr.tesseract import Tesseract
 
             return Tesseract()
     raise _unknown(name)
@@ -88,11 +88,11 @@ def version_inputs(name: str) -> dict[str, str]:
         case "off":
             return {"ocr": "off"}
         case "rapidocr":
-            from resources.ocr import rapidocr  # noqa: PLC0415
+            from resources.ocr import rapidocr
 
             return {"ocr": name, **rapidocr.version_inputs()}
         case "tesseract":
-            from resources.ocr import tesseract  # noqa: PLC0415
+            from resources.ocr import tesseract
 
             return {"ocr": name, **tesseract.version_inputs()}
     raise _unknown(name)

@@ -8,7 +8,7 @@ the order of lines (`assets/pages`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,7 +52,7 @@ class RapidOcr:
 
     def read(self, image: Image, progress: Callable[[], None]) -> list[OcrLine]:
         """Every line of the image that is not empty."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np
 
         self._engine.progress = progress
         result = self._engine(np.ascontiguousarray(image[:, :, ::-1]))  # OpenCV's order: BGR
@@ -75,10 +75,10 @@ def version_inputs() -> dict[str, str]:
     return {**found, "rapidocr_params": json.dumps(PARAMS, sort_keys=True)}
 
 
-def _load() -> Any:
-    import cv2  # noqa: PLC0415
-    from rapidocr import RapidOCR  # noqa: PLC0415
-    from rapidocr.ch_ppocr_rec import TextRecOutput  # noqa: PLC0415
+def _load() -> Any:  # noqa: ANN401  # an untyped library
+    import cv2
+    from rapidocr import RapidOCR
+    from rapidocr.ch_ppocr_rec import TextRecOutput
 
     cv2.setNumThreads(1)
 
@@ -87,7 +87,7 @@ def _load() -> Any:
 
         progress: Callable[[], None]
 
-        def recognize_txt(self, img: list[Any]) -> Any:
+        def recognize_txt(self, img: list[Any]) -> Any:  # noqa: ANN401
             self.progress()
             texts, scores = [], []
             for crop in img:
@@ -105,6 +105,6 @@ def _load() -> Any:
     return engine
 
 
-def _quad(box: Any) -> Quad:
+def _quad(box: Iterable[Iterable[float]]) -> Quad:
     a, b, c, d = ((float(x), float(y)) for x, y in box)
     return (a, b, c, d)

@@ -1,8 +1,8 @@
 """Tesseract through its command, for those who have it: quicker than RapidOCR, Latin scripts.
 
-Here: one call per image, its table of words as lines. The command rather than a binding: it needs no
-wheel that matches the system's library, gives confidences (PyMuPDF's built-in Tesseract does not),
-and a crash of it is an error code. Not here: columns and orientation (`assets/pages`).
+Here: one call per image, its table of words as lines. The command rather than a binding: it needs
+no wheel that matches the system's library, gives confidences (PyMuPDF's built-in Tesseract does
+not), and a crash of it is an error code. Not here: columns and orientation (`assets/pages`).
 """
 
 from __future__ import annotations
@@ -87,21 +87,24 @@ def version_inputs() -> dict[str, str]:
     }
 
 
-@cache
 def installed_version() -> str:
     """Version of the tesseract command, `absent` without one."""
-    if shutil.which("tesseract") is None:
-        return "absent"
+    command = shutil.which("tesseract")
+    return "absent" if command is None else _version_of(command)
+
+
+@cache
+def _version_of(command: str) -> str:
     try:
-        first = _run(["--version"]).decode().splitlines()[0]
+        first = _run(["--version"], command=command).decode().splitlines()[0]
     except (subprocess.SubprocessError, OSError, IndexError) as error:
         raise OcrUnavailableError(f"{_MEND} (it does not start: {error})") from error
     return first.split()[-1]
 
 
-def _run(arguments: list[str], stdin: bytes = b"") -> bytes:
-    done = subprocess.run(  # noqa: S603  # no shell, fixed arguments
-        [shutil.which("tesseract") or "tesseract", *arguments],
+def _run(arguments: list[str], stdin: bytes = b"", command: str = "tesseract") -> bytes:
+    done = subprocess.run(  # no shell, fixed arguments
+        [command, *arguments],
         input=stdin,
         capture_output=True,
         check=True,

@@ -9,8 +9,8 @@ import re
 from collections import Counter
 from typing import Final
 
-SAMPLE_CHARS: Final = 20_000
-"""Enough to tell a language; keeps the guess under a millisecond for books."""
+SAMPLE_CHARS: Final = 8_000
+"""Enough to tell a language; the guess costs about a millisecond whatever the document's length."""
 MIN_LETTERS: Final = 20
 MIN_SHARE: Final = 0.08
 """Share of words that must be common words of the language: prose has 0.25 to 0.5, lists of names
@@ -46,13 +46,13 @@ _COMMON: Final[dict[str, dict[str, frozenset[str]]]] = {
     script: {language: frozenset(words.split()) for language, words in languages.items()}
     for script, languages in {
         "latin": {
-            "en": "the of and to in is that for it as was with be by on are this which or from an at",
-            "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als",
-            "fr": "de la le et les des en un une du est que dans qui pour sur pas au par plus ce il",
-            "es": "de la que el en y a los del se las por un para con no una su al es lo como más",
-            "it": "di che e la il un a per in una non sono del della si con le dei nel alla come da",
-            "pt": "de a o que e do da em um para com não uma os no se na por mais as dos como ao é",
-            "nl": "de het een en van in is dat op te zijn met voor niet aan er die door ook als naar",
+            "en": "the of and to in is that for it as was with be by on are this which or from an",
+            "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine",
+            "fr": "de la le et les des en un une du est que dans qui pour sur pas au par plus ce",
+            "es": "de la que el en y a los del se las por un para con no una su al es lo como",
+            "it": "di che e la il un a per in una non sono del della si con le dei nel alla come",
+            "pt": "de a o que e do da em um para com não uma os no se na por mais as dos como ao",
+            "nl": "de het een en van in is dat op te zijn met voor niet aan er die door ook als",
             "sv": "och att det i en på är som för av med till den har inte om ett de var från så",
             "da": "og at det i en på er som for af med til den har ikke om et de var fra så blev",
             "no": "og å det i en på er som for av med til den har ikke om et de var fra så ble",

@@ -29,6 +29,8 @@ WorkFunction = Callable[[dict[str, Any], Progress], Iterator[Record]]
 
 HEADER: Final = struct.Struct(">QQ")
 PROGRESS: Final = struct.Struct("qq")
+LOADING: Final = -1
+"""Reported as the page while libraries and models load: a page is not charged for them."""
 _KEPT_ENVIRONMENT: Final = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH",
     "VIRTUAL_ENV", "TESSDATA_PREFIX", "QUIRE_TEST_ENGINE",
@@ -71,10 +73,12 @@ def run_task(
         count += 1
         os.pwrite(handle, PROGRESS.pack(page, count), 0)
 
-    progress(0)
+    progress(LOADING)
     try:
+        work = _load(function)
+        progress(0)
         with open(spool, "ab", buffering=0) as file:
-            for record, blob in _load(function)(payload, progress):
+            for record, blob in work(payload, progress):
                 _append(file.fileno(), record, blob)
     except DocumentError as error:
         return {"error_class": str(error.error_class), "error": str(error)}

@@ -28,6 +28,8 @@ SLICES_PER_PROCESS: Final = 200
 """A worker is replaced by a fresh one after this many slices: native libraries leak slowly."""
 PAGE_TOTAL_FACTOR: Final = 10
 """A page may take this many times the no-progress clock in all (DESIGN, QUIRE_PAGE_TIMEOUT)."""
+LOADING_SECONDS: Final = 60.0
+"""Libraries and models may take this long to load on a busy machine (2 s on a quiet one)."""
 _POLL_SECONDS: Final = 0.02
 _CLOCK_SECONDS: Final = 0.2
 
@@ -257,6 +259,8 @@ class _Session:
 
     def _too_long(self, entry: _Running, now: float) -> TaskFailure | None:
         limit = self.pool.page_timeout
+        if entry.page == child.LOADING:
+            limit = max(limit, LOADING_SECONDS)
         spent = self.seconds[entry.task.document] + now - (entry.started or now)
         if now - entry.count_since > limit:
             text = f"no progress for {limit:g} s (QUIRE_PAGE_TIMEOUT)"

@@ -104,3 +104,22 @@ def test_a_logo_on_every_page_is_shown_once() -> None:
     pages = [page(n, block("picture", "", y=TOP, image_index=0), body(n)) for n in range(1, 6)]
     record = stitched(*pages, images=tuple(image(n, 0) for n in range(1, 6)))
     assert record.markdown.count(SHA) == record.n_images == 1
+
+
+def test_a_footer_in_two_blocks_is_known_by_its_parts() -> None:
+    whole = [page(n, body(n), block("footer", f"Pump News | May {n}", y=BOTTOM)) for n in (1, 2, 3)]
+    parts = page(
+        4,
+        body(4),
+        block("footer", "Pump News |", y=BOTTOM),
+        block("footer", "May 4", y=BOTTOM, x=500.0),
+    )
+    assert "Pump" not in stitched(*whole, parts).markdown
+
+
+def test_front_matter_counts_in_roman_numerals() -> None:
+    numerals = ("ii", "iii", "iv", "v", "vi")
+    pages = [
+        page(n, block("text", f"Pump Guide {numerals[n - 1]}", y=TOP), body(n)) for n in range(1, 6)
+    ]
+    assert "Pump" not in stitched(*pages).markdown

@@ -177,7 +177,7 @@ def test_a_batch_in_a_run_is_not_compared_across_tables(lake: Lake) -> None:
 
 
 def test_hostile_names_are_data(tmp_path: Path) -> None:
-    lake = make_lake(tmp_path)
+    lake = make_lake(tmp_path / "pages" / "files" / "o'brien x")
     names = ["o'brien.pdf", "{doc_id}.pdf", "x' OR 'a'='a.pdf", "a\nb.pdf", "%2e%2e/a.pdf"]
     publish_batch(lake, BATCH, [Pdf(name) for name in names])
     assert audit(lake, deep=True) == []

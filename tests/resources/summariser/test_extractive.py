@@ -12,6 +12,7 @@ from resources.summariser.base import Summariser, SummaryInput, SummaryRecord
 from resources.summariser.extractive import MAX_CHARS, ExtractiveSummariser
 
 TOPICS = ("pump", "valve", "boiler", "river", "bridge", "engine")
+TIMES = ("morning", "evening", "winter", "summer")
 VERBS = ("feeds", "cools", "crosses", "drives", "measures", "closes", "warms")
 
 
@@ -19,7 +20,7 @@ def prose(n: int) -> tuple[str, ...]:
     """Paragraphs of three sentences about a few things."""
     sentences = [
         f"The {TOPICS[i % 6]} of the northern hall {VERBS[i % 7]} the {TOPICS[(i * 5 + 1) % 6]} "
-        f"every {'morning evening winter summer'.split()[i % 4]} since the year of the great flood."
+        f"every {TIMES[i % 4]} since the year of the great flood."
         for i in range(n)
     ]
     return tuple(" ".join(sentences[i : i + 3]) for i in range(0, n, 3))
@@ -86,7 +87,7 @@ def test_notices_are_passed_over() -> None:
         ("この文書はポンプの測定について説明します。測定は毎日二回行われました。", "ja"),
         ("本文档介绍水泵的测量方法。测量每天进行两次。", "zh"),
         (
-            "В этом документе описаны измерения насосов. Это было сделано для всех, кто на станции.",
+            "В этом документе описаны измерения насосов. Это было сделано для всех.",
             "ru",
         ),
         ("يصف هذا المستند قياس المضخات في المحطة. تم القياس مرتين من كل يوم.", "ar"),

@@ -1,0 +1,40 @@
+"""A page is turned when its text needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pymupdf
+import pytest
+
+from assets.pages.orientation import is_sideways, read_upright
+from assets.pages.rendering import render
+from resources.ocr.base import OcrLine, make_engine
+
+if TYPE_CHECKING:
+    from resources.ocr.base import Image
+
+
+@pytest.fixture(scope="module")
+def page() -> Image:
+    document = pymupdf.open()
+    sheet = document.new_page(width=320, height=200)
+    for i, text in enumerate(("A letter from the harbour", "came in on Monday", "before noon")):
+        sheet.insert_text((30, 50 + 40 * i), text, fontsize=16)
+    return render(sheet, 150)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_turned_page_is_turned_back(page: Image, degrees: int) -> None:
+    engine = make_engine("rapidocr")
+    assert engine is not None
+    turned = np.ascontiguousarray(np.rot90(page, k=degrees // 90))  # counter-clockwise
+    reading = read_upright(engine, turned, lambda: None)
+    assert reading.degrees == degrees
+    assert any("letter from the harbour" in line.text for line in reading.lines)
+
+
+def test_single_characters_have_no_direction() -> None:
+    box = ((0.0, 0.0), (10.0, 0.0), (10.0, 12.0), (0.0, 12.0))
+    assert not is_sideways([OcrLine("I", 0.9, box)])
