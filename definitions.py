@@ -51,7 +51,7 @@ def build_defs(
     return dg.Definitions(
         assets=assets,
         jobs=[ingest, ingest_now_job(settings)],
-        sensors=[new_pdfs_sensor(settings, ingest)],
+        sensors=[new_pdfs_sensor(settings, INGEST_JOB)],
         executor=dg.in_process_executor,
         resources={
             "settings": dg.ResourceDefinition.hardcoded_resource(settings),

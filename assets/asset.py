@@ -1,7 +1,8 @@
 """The shape that all five assets share: partitioned, checked in the same step, publishing a handle.
 
-Here (without postponed annotations, which Dagster cannot read on a context): one shell that turns a stage's plain function into an asset with its columns, checks, tags,
-pool and metadata. Not here: anything that a stage does (`assets/<stage>/build.py`).
+Here: one shell that turns a stage's plain function into an asset with its columns, checks, tags,
+pool and metadata; without postponed annotations, which Dagster cannot read on a context. Not here:
+anything that a stage does (`assets/<stage>/build.py`).
 """
 
 import time
@@ -23,7 +24,9 @@ Build = Callable[[StageContext], Staged]
 Preview = Callable[[StageContext, Staged], str]
 _RESOURCES = frozenset({"settings", "lake", "workers", "progress"})
 # A stage fails only when it cannot go on (lake unreachable, engine gone): worth two more tries.
-_RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
+_RETRY = dg.RetryPolicy(
+    max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
+)
 
 
 def stage_asset(

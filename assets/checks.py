@@ -60,7 +60,9 @@ def failed_share(lake: Lake, staged: Staged) -> CheckResult:
     total = rows[unit].n_unique()
     failed = rows.filter(pl.col("status") == "failed")[unit].n_unique()
     share = failed / total if total else 0.0
-    text = f"{failed} of {total} documents failed ({share:.0%}; the limit is {FAILED_SHARE_LIMIT:.0%})"
+    text = (
+        f"{failed} of {total} documents failed ({share:.0%}; the limit is {FAILED_SHARE_LIMIT:.0%})"
+    )
     return CheckResult(
         "failed_share",
         share <= FAILED_SHARE_LIMIT,

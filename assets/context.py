@@ -20,7 +20,7 @@ from resources.telemetry.progress import Progress
 from resources.workers.pool import WorkerPool
 
 PAGES_AT_ONCE: Final = 2_000
-"""Documents are read in chunks of about this many pages: 40 MiB of text, whatever the batch holds."""
+"""Documents are read in chunks of about this many pages (40 MiB), whatever the batch holds."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StageContext:
     progress: Progress = field(default_factory=Progress)
 
 
-def digest(*parts: Any) -> str:
+def digest(*parts: object) -> str:
     """A hash of JSON-able parts, for `input_sha256`."""
     text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -15,7 +15,7 @@ ROWS: Final = 10
 _CELL: Final = 80
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """A value as one table cell: short, on one line, and never markup of its own."""
     if value is None:
         return ""

@@ -1,7 +1,7 @@
 """The version of each stage, from the settings and the parts installed.
 
-Here: joining a stage's own revision and inputs into its `StageVersion`. Not here: what the inputs of
-a stage are (`assets/<stage>/version.py`).
+Here: joining a stage's own revision and inputs into its `StageVersion`. Not here: what the inputs
+of a stage are (`assets/<stage>/version.py`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from resources.settings import REPOSITORY_ROOT, is_local, load_settings
 
 
 def main() -> None:
-    """Start the UI; arguments go to `dagster dev` as they are (`--port 3001`); `--validate` only loads them."""
+    """Start the UI; arguments go to `dagster dev` (`--port 3001`); `--validate` only loads."""
     try:
         settings = load_settings()
         home = prepare_home(settings)
@@ -31,12 +31,10 @@ def main() -> None:
         f"instance:     {home}\nDrop PDFs into the landing zone; the UI is at the address below.\n"
     )
     os.chdir(REPOSITORY_ROOT)
-    if sys.argv[1:] == ["--validate"]:
-        what = ["definitions", "validate"]
-    else:
-        what = ["dev", *sys.argv[1:]]
+    validate = sys.argv[1:] == ["--validate"]
+    what = ["definitions", "validate"] if validate else ["dev", *sys.argv[1:]]
     command = [sys.executable, "-m", "dagster", *what, "-w", "workspace.yaml"]
-    os.execv(sys.executable, command)
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell
 
 
 if __name__ == "__main__":

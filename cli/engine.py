@@ -29,7 +29,7 @@ from sensors.new_pdfs import add_partitions, running_batches
 from sensors.scan import Tick, tick
 
 MAX_WAIT_SECONDS = 120.0
-"""How long `quire ingest` waits for files that are still being written; the sensor takes the rest."""
+"""How long `quire ingest` waits for files still being written; the sensor takes the rest."""
 _OWNER = "quire/process"
 
 

@@ -1,7 +1,7 @@
 """DAGSTER_HOME, taken care of: one Dagster instance per lake, shared by demo, CLI and UI.
 
-Here: where the instance lives and that it has this repository's `dagster.yaml`. Not here: what is run
-in it (`ingest.py`, `dev.py`).
+Here: where the instance lives and that it has this repository's `dagster.yaml`. Not here: what is
+run in it (`ingest.py`, `dev.py`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The progress bar of `quire ingest`: which stage of which batch, how far, how fast, how long still.
+"""The progress bar of `quire ingest`: which stage of which batch, how far and how fast.
 
 Here: showing steps. Not here: who reports them (`assets/*/build.py`).
 """

@@ -82,7 +82,9 @@ def claim_epoch(lake: Lake, stage: str, batch: str) -> int:
     return epoch
 
 
-def stage_file(lake: Lake, table: str, frame: pl.DataFrame, partition: Mapping[str, str]) -> StagedFile:
+def stage_file(
+    lake: Lake, table: str, frame: pl.DataFrame, partition: Mapping[str, str]
+) -> StagedFile:
     """Write rows as one Parquet file in the table's final form, not yet visible to readers.
 
     Raises:
@@ -180,7 +182,9 @@ def check_keys(lake: Lake, table: str, files: Sequence[StagedFile], batch: str) 
     frame = lake_frame(lake, table, files, keys)
     doubled = frame.height - frame.n_unique()
     if doubled:
-        raise SchemaMismatchError(f"{table}/{batch}: {doubled} rows repeat a key ({', '.join(keys)})")
+        raise SchemaMismatchError(
+            f"{table}/{batch}: {doubled} rows repeat a key ({', '.join(keys)})"
+        )
 
 
 def lake_frame(
@@ -245,7 +249,9 @@ def commit_partition(
                 "the old rows; mend the lake and run again"
             ) from error
         return _version_of(lake, table)
-    raise LakeError(f"{transaction} met {COMMIT_TRIES} conflicting commits: too many writers at once")
+    raise LakeError(
+        f"{transaction} met {COMMIT_TRIES} conflicting commits: too many writers at once"
+    )
 
 
 def _version_of(lake: Lake, table: str) -> int:
@@ -274,10 +280,10 @@ def publish(
     epoch: int,
     files: Sequence[StagedFile],
 ) -> int:
-    """Make a batch's staged rows the table's rows of that batch; returns the table's version.
+    """Make a batch's staged rows the table's rows of it; returns the table's version.
 
     Raises:
-        VersionNotAcceptedError: The version is not accepted in this lake; readers keep the old rows.
+        VersionNotAcceptedError: Its rows may not appear; readers keep the old.
         SupersededRunError: A newer run has published this partition.
         SchemaMismatchError: A key repeats.
     """
@@ -322,8 +328,6 @@ def publish_staged(lake: Lake, staged: Staged) -> None:
             epoch=staged.epoch,
             files=staged.tables[table],
         )
-
-
 
 
 def staged_rows(lake: Lake, staged: Staged, table: str, columns: Sequence[str]) -> pl.DataFrame:

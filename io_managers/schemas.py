@@ -12,7 +12,9 @@ from typing import Final
 import polars as pl
 
 TIMESTAMP: Final = pl.Datetime("us", "UTC")
-BOX: Final = pl.Struct({"x0": pl.Float64(), "y0": pl.Float64(), "x1": pl.Float64(), "y1": pl.Float64()})
+BOX: Final = pl.Struct(
+    {"x0": pl.Float64(), "y0": pl.Float64(), "x1": pl.Float64(), "y1": pl.Float64()}
+)
 BLOCK: Final = pl.Struct(
     {
         "kind": pl.String(),
@@ -95,7 +97,11 @@ _ERROR_COLUMNS: Final = {
 
 
 def _stage_table(
-    name: str, row: str, key: tuple[str, ...], columns: dict[str, Column], **statuses: tuple[str, ...]
+    name: str,
+    row: str,
+    key: tuple[str, ...],
+    columns: dict[str, Column],
+    **statuses: tuple[str, ...],
 ) -> TableSchema:
     return TableSchema(name, row, key, {**_STAGE_COLUMNS, **columns}, ("batch",), statuses)
 

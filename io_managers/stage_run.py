@@ -22,7 +22,7 @@ from resources.errors import NOT_CHARGED, is_quarantined
 from resources.lake.lake import Lake
 
 MICRO_BATCH_BYTES: Final = 32 * 2**20
-"""A micro-batch is written at this size: memory of the parent is bounded by it, not by the batch."""
+"""A micro-batch is written at this size: it bounds the parent's memory, not the batch."""
 MICRO_BATCH_ROWS: Final = 2_000
 _WHOLE: Final = -1
 
@@ -38,7 +38,10 @@ class Subject:
     @property
     def key(self) -> tuple[str, int]:
         """Identity within a stage: the document, else the file; the page, else the whole."""
-        return (self.doc_id or self.uri or "", _WHOLE if self.page_number is None else self.page_number)
+        return (
+            self.doc_id or self.uri or "",
+            _WHOLE if self.page_number is None else self.page_number,
+        )
 
 
 class StageRun:
@@ -124,11 +127,7 @@ class StageRun:
         return kept
 
     def _without_retries(self, rows: pl.DataFrame, unit: str, *, by_page: bool) -> pl.DataFrame:
-        retried = [
-            row
-            for row in self._earlier.values()
-            if not row["quarantined"]
-        ]
+        retried = [row for row in self._earlier.values() if not row["quarantined"]]
         whole = {
             row[unit]
             for row in retried
@@ -185,7 +184,7 @@ class StageRun:
             self._files[table].append(stage_file(self.lake, table, frame, {"batch": self.batch}))
 
     def fail(self, subject: Subject, error_class: str, error: str) -> None:
-        """Record a failure and charge an attempt, once per run and never when it was interrupted."""
+        """Record a failure and charge an attempt: once a run, never when interrupted."""
         earlier = self._earlier.get(subject.key)
         attempts = int(earlier["attempts"]) if earlier else 0
         charged = error_class not in NOT_CHARGED

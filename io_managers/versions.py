@@ -86,9 +86,7 @@ def register(lake: Lake, version: StageVersion, gate: str) -> str:
         if not known.is_empty() and (known["state"][0] != "candidate" or not open_gate):
             return str(known["state"][0])
         state = "accepted" if first or open_gate else "candidate"
-        kept = rows.filter(
-            (pl.col("stage") != version.stage) | (pl.col("version") != version.name)
-        )
+        kept = rows.filter((pl.col("stage") != version.stage) | (pl.col("version") != version.name))
         row = {
             "stage": version.stage,
             "version": version.name,

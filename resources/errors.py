@@ -53,9 +53,7 @@ PERMANENT: Final = frozenset(
 )
 """Quarantined at once: another run cannot change the outcome."""
 
-NOT_CHARGED: Final = frozenset(
-    {ErrorClass.RATE_LIMITED, ErrorClass.BUDGET, ErrorClass.INTERRUPTED}
-)
+NOT_CHARGED: Final = frozenset({ErrorClass.RATE_LIMITED, ErrorClass.BUDGET, ErrorClass.INTERRUPTED})
 """Not the document's fault: never counted as one of its attempts."""
 
 SOURCE_GONE: Final = frozenset({ErrorClass.SOURCE_MISSING, ErrorClass.SOURCE_CHANGED})

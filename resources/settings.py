@@ -1,6 +1,6 @@
 """Settings: the `QUIRE_*` environment variables and `.env`, parsed once into a frozen record.
 
-Here: names, defaults, parsing, and errors that say the mend. Not here: anything that acts on a setting.
+Here: names, defaults, parsing, and errors that say the mend. Not here: acting on a setting.
 """
 
 from __future__ import annotations

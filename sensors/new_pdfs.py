@@ -5,7 +5,6 @@ Here: translating one tick into partitions and run requests. Not here: what a ti
 """
 
 import time
-from typing import Any
 
 import dagster as dg
 
@@ -42,12 +41,12 @@ def add_partitions(instance: dg.DagsterInstance, batches: list[str]) -> None:
         instance.add_dynamic_partitions(PARTITIONS_NAME, fresh[first : first + _ADD_AT_ONCE])
 
 
-def new_pdfs_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
+def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
     """Looks at the landing zone every few seconds and asks for a run per batch."""
 
     @dg.sensor(
         name="new_pdfs",
-        job=job,
+        job_name=job_name,
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Takes new PDFs from {settings.landing} into batches, and heals lost batches",
@@ -91,7 +90,7 @@ def ingest_now_job(settings: Settings) -> dg.JobDefinition:
             time.sleep(settings.stable_seconds)
             seen = tick(lake, settings, [settings.landing], linger=False)
         add_partitions(context.instance, list(seen.batches))
-        context.log.info(f"{seen.message}. The new_pdfs sensor asks for their runs at its next tick")
+        context.log.info("%s; the new_pdfs sensor asks for their runs next", seen.message)
 
     @dg.job(
         name="ingest_now",

@@ -63,7 +63,12 @@ class _Look:
 
 
 def tick(
-    lake: Lake, settings: Settings, locations: Sequence[str], *, linger: bool, now: float | None = None
+    lake: Lake,
+    settings: Settings,
+    locations: Sequence[str],
+    *,
+    linger: bool,
+    now: float | None = None,
 ) -> Tick:
     """Look once at the landing zone and take what is ready.
 
@@ -80,9 +85,7 @@ def tick(
     left = tuple(item for listing in found for item in listing.left)
     fresh = unknown(lake, list(sightings.values()))
     looks = _look_again(lake, fresh, now)
-    stable = [
-        s for s in fresh if now - looks[s.uri].same_since >= settings.stable_seconds
-    ]
+    stable = [s for s in fresh if now - looks[s.uri].same_since >= settings.stable_seconds]
     stable.sort(key=lambda s: (looks[s.uri].seen_since, s.uri))
     rule = _rule(settings)
     ready = [

@@ -17,7 +17,8 @@ def docs_asset(settings: Settings) -> dg.AssetsDefinition:
         "docs",
         settings,
         build_docs,
-        description="One markdown per document, stitched from its pages' blocks, with images where they stand.",
+        description="One markdown per document, stitched from its pages' blocks, with images where "
+        "they stand.",
         upstream=("files", "pages", "images"),
         checks=(documents_are_accounted_for,),
         preview=preview_docs,

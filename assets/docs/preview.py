@@ -6,7 +6,16 @@ from assets.context import StageContext
 from assets.preview import table
 from io_managers.publish import Staged, staged_rows
 
-_ROW = ["doc_id", "title", "status", "n_pages", "n_failed_pages", "n_images", "n_tokens", "markdown"]
+_ROW = [
+    "doc_id",
+    "title",
+    "status",
+    "n_pages",
+    "n_failed_pages",
+    "n_images",
+    "n_tokens",
+    "markdown",
+]
 
 
 def preview_docs(context: StageContext, staged: Staged) -> str:

@@ -17,7 +17,8 @@ def files_asset(settings: Settings) -> dg.AssetsDefinition:
         "files",
         settings,
         build_files,
-        description="Each PDF of the batch, hashed, opened in a worker, and owned once: ok, failed with a class, or a duplicate.",
+        description="Each PDF of the batch, hashed, opened in a worker, and owned once: ok, failed "
+        "with a class, or a duplicate.",
         upstream=(),
         checks=(files_match_the_manifest,),
         preview=preview_files,

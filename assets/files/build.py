@@ -27,7 +27,13 @@ _FROM_TRIAGE: Final = ("doc_id", "n_bytes", "n_pages", "n_attachments", "n_form_
 def build_files(context: StageContext) -> Staged:
     """Triage every file of the batch's manifest and decide who owns each document."""
     lake, batch = context.lake, context.batch
-    run = StageRun(lake, stage_version("files", context.settings), batch, context.run_id, gate=context.settings.gate)
+    run = StageRun(
+        lake,
+        stage_version("files", context.settings),
+        batch,
+        context.run_id,
+        gate=context.settings.gate,
+    )
     manifest = lake.read("manifest", batch=batch).to_dicts()
     inputs = {row["uri"]: file_input(row) for row in manifest}
     carried = set(run.carry(inputs, unit="uri")["uri"])

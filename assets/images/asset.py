@@ -17,7 +17,8 @@ def images_asset(settings: Settings) -> dg.AssetsDefinition:
         "images",
         settings,
         build_images,
-        description="Each placement of an image on a page, and each distinct image once in `image_data`, in a format that browsers show.",
+        description="Each placement of an image on a page, and each distinct image once in "
+        "`image_data`, in a format that browsers show.",
         upstream=("pages",),
         checks=(placements_have_their_bytes,),
         preview=preview_images,

@@ -6,19 +6,19 @@ Here: the stage's plain function. Not here: how an image is found or encoded (`e
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from assets.context import StageContext, chunks, digest, readable_documents, rows_by_document
+from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
 from io_managers.publish import Staged
 from io_managers.schemas import IMAGES
 from io_managers.stage_run import StageRun, Subject
-from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
-from resources.landing.sightings import local_copy
-from resources.workers.pool import Task, TaskFailure
+from resources.errors import ErrorClass
+from resources.workers.pool import TaskFailure
 
 _EXTRACT: Final = "assets.images.extract:extract_images"
 SLICE_PAGES: Final = 32
@@ -85,46 +85,26 @@ def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, A
     columns = ["doc_id", "page_number", "source", "blocks"]
     ids = [d["doc_id"] for d in documents]
     pages = rows_by_document(context.lake, "pages", context.batch, ids, columns)
-
-    lost: list[tuple[str, TaskFailure]] = []
-
-    def tasks() -> Iterator[Task]:
-        for document in documents:
-            doc_id = document["doc_id"]
-            numbers = [row["page_number"] for row in pages[doc_id]]
-            try:
-                with local_copy(document["uri"], None, None) as path:
-                    payload = _payload(context, doc_id, path, pages[doc_id])
-            except DocumentError as error:
-                lost.append((doc_id, TaskFailure(error.error_class, str(error), tuple(numbers))))
-                continue
-            whole = Task(doc_id, _EXTRACT, payload, tuple(numbers))
-            for first in range(0, len(numbers), SLICE_PAGES):
-                yield whole.with_units(numbers[first : first + SLICE_PAGES])
-
-    for result in context.workers.run(tasks()):
+    jobs = [
+        Job(
+            d["doc_id"],
+            d["uri"],
+            [row["page_number"] for row in pages[d["doc_id"]]],
+            _payload(context, pages[d["doc_id"]]),
+        )
+        for d in documents
+    ]
+    for result in read_in_slices(context, writer.run, _EXTRACT, jobs, SLICE_PAGES):
         for record, blob in result.records():
             writer.add(result.task.document, record, blob)
-        if result.failure is not None and result.failure.error_class in SOURCE_GONE:
-            lost.append((result.task.document, result.failure))
-        elif result.failure is not None:
+        if result.failure is not None:
             writer.fail(result.task.document, result.failure)
         writer.pages += len(result.task.units)
         context.progress.report("images", context.batch, writer.pages, writer.total)
-    gone = {doc_id for doc_id, failure in lost}
-    kept = writer.run.keep_published(gone)
-    for doc_id, failure in lost:
-        if doc_id not in kept:
-            writer.fail(doc_id, failure)
 
 
-def _payload(
-    context: StageContext, doc_id: str, path: str, pages: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+def _payload(context: StageContext, pages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
-        "path": path,
-        "doc_id": doc_id,
-        "passwords": list(context.settings.passwords),
         "keep_scans": context.settings.keep_scans,
         "pages": [
             {
@@ -166,12 +146,13 @@ class _Writer:
         if row["error_class"] is not None:
             subject = Subject(doc_id, None, row["page_number"])
             self.run.fail(subject, row["error_class"], row["error"] or "")
-        if blob is not None and row["sha256"] not in self.stored:
-            self.stored.add(row["sha256"])
-            self.added.append(row["sha256"])
+        sha256 = row["sha256"]
+        if blob is not None and sha256 is not None and sha256 not in self.stored:
+            self.stored.add(sha256)
+            self.added.append(sha256)
             data = {
-                "input_sha256": row["sha256"],
-                "sha256": row["sha256"],
+                "input_sha256": sha256,
+                "sha256": sha256,
                 "format": row["format"],
                 "data": blob,
             }

@@ -17,7 +17,8 @@ def pages_asset(settings: Settings) -> dg.AssetsDefinition:
         "pages",
         settings,
         build_pages,
-        description="Each page's text layer or OCR, with layout blocks, boxes and markdown; a page that fails is a row with its class.",
+        description="Each page's text layer or OCR, with layout blocks, boxes and markdown; a page "
+        "that fails is a row with its class.",
         upstream=("files",),
         checks=(page_numbers_are_complete,),
         preview=preview_pages,

@@ -5,19 +5,19 @@ Here: the stage's plain function. Not here: how a page is read (`read.py` and it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from assets.context import StageContext, readable_documents
+from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
 from io_managers.publish import Staged
 from io_managers.schemas import PAGES
 from io_managers.stage_run import StageRun, Subject
-from resources.errors import SOURCE_GONE, DocumentError
-from resources.landing.sightings import local_copy
-from resources.workers.pool import Task, TaskFailure
+from resources.errors import SOURCE_GONE
+from resources.workers.pool import TaskFailure
 
 _READ: Final = "assets.pages.read:read_pages"
 SLICE_PAGES: Final = 16
@@ -36,7 +36,16 @@ def build_pages(context: StageContext) -> Staged:
     carried = run.carry({d["doc_id"]: d["doc_id"] for d in documents}, by_page=True)
     run.counts["carried"] = carried.height
     run.counts["documents"] = len(documents)
-    _read_missing(context, run, _missing_pages(documents, carried), documents)
+    missing = _missing_pages(documents, carried)
+    total = sum(len(pages) for pages in missing.values())
+    jobs = _jobs(context, documents, missing)
+    for result in read_in_slices(context, run, _READ, jobs, SLICE_PAGES):
+        document = result.task.document
+        for record, _ in result.records():
+            add_page(run, document, record)
+        if result.failure is not None:
+            fail_pages(run, document, result.failure)
+        context.progress.report("pages", context.batch, run.counts["pages"], total)
     return run.finish()
 
 
@@ -52,57 +61,22 @@ def _missing_pages(
     }
 
 
-def _read_missing(
+def _jobs(
     context: StageContext,
-    run: StageRun,
-    missing: Mapping[str, Sequence[int]],
     documents: Sequence[Mapping[str, Any]],
-) -> None:
-    lost: list[tuple[str, TaskFailure]] = []
-
-    def tasks() -> Iterator[Task]:
-        for document in documents:
-            pages = missing[document["doc_id"]]
-            if not pages:
-                continue
-            try:
-                with local_copy(document["uri"], None, None) as path:
-                    payload = _payload(context, document["doc_id"], path)
-            except DocumentError as error:
-                failure = TaskFailure(error.error_class, str(error), tuple(pages))
-                lost.append((document["doc_id"], failure))
-                continue
-            whole = Task(document["doc_id"], _READ, payload, tuple(pages))
-            for first in range(0, len(pages), SLICE_PAGES):
-                yield whole.with_units(pages[first : first + SLICE_PAGES])
-
-    total = sum(len(pages) for pages in missing.values())
-    for result in context.workers.run(tasks()):
-        document = result.task.document
-        for record, _ in result.records():
-            add_page(run, document, record)
-        if result.failure is not None and result.failure.error_class in SOURCE_GONE:
-            lost.append((document, result.failure))
-        elif result.failure is not None:
-            fail_pages(run, document, result.failure)
-        context.progress.report("pages", context.batch, run.counts["pages"], total)
-    gone = {doc_id for doc_id, failure in lost if failure.error_class in SOURCE_GONE}
-    kept = run.keep_published(gone)
-    for document, failure in lost:
-        if document not in kept:
-            fail_pages(run, document, failure)
-
-
-def _payload(context: StageContext, doc_id: str, path: str) -> dict[str, Any]:
+    missing: Mapping[str, Sequence[int]],
+) -> list[Job]:
     settings = context.settings
-    return {
-        "path": path,
-        "doc_id": doc_id,
-        "passwords": list(settings.passwords),
+    payload = {
         "ocr": settings.ocr,
         "layout": settings.layout,
         "page_timeout": settings.page_timeout,
     }
+    return [
+        Job(d["doc_id"], d["uri"], missing[d["doc_id"]], payload)
+        for d in documents
+        if missing[d["doc_id"]]
+    ]
 
 
 def add_page(run: StageRun, doc_id: str, record: Mapping[str, Any]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import pymupdf
+
 from resources.workers.documents import open_pdf
 
 SIDE: Final = 180
@@ -19,11 +21,5 @@ def render_thumbnails(
         progress(number)
         page = document[number - 1]
         scale = SIDE / max(page.rect.width, page.rect.height, 1)
-        pixmap = page.get_pixmap(matrix=_matrix(scale), alpha=False)
+        pixmap = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
         yield {"page_number": number}, pixmap.tobytes("png")
-
-
-def _matrix(scale: float) -> Any:
-    import pymupdf
-
-    return pymupdf.Matrix(scale, scale)

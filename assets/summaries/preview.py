@@ -12,9 +12,7 @@ _ROW = ["doc_id", "status", "summary"]
 def preview_summaries(context: StageContext, staged: Staged) -> str:
     """The first summaries, in full."""
     rows = staged_rows(context.lake, staged, "summaries", _ROW)
-    titles = dict(
-        context.lake.read("docs", ["doc_id", "title"], batch=staged.batch).iter_rows()
-    )
+    titles = dict(context.lake.read("docs", ["doc_id", "title"], batch=staged.batch).iter_rows())
     parts = []
     for row in rows.filter(rows["status"] == "ok").head(4).to_dicts():
         text = " ".join(cell(word) for word in (row["summary"] or "").split())

@@ -1,7 +1,7 @@
 """What runs inside a worker process: limits, one task at a time, records written as they are made.
 
-Here: the child's side of the pool. It imports neither Dagster, polars nor the lake, holds no secret,
-and needs no network. Not here: scheduling, clocks and what a death means (`pool.py`).
+Here: the child's side of the pool. It imports neither Dagster, polars nor the lake, holds no
+secret, and needs no network. Not here: scheduling, clocks and what a death means (`pool.py`).
 
 A task's records go to a spool file one by one, so what was finished before a crash is kept and a
 slice of large images never sits in memory. The file is a sequence of (json length, blob length,
@@ -39,7 +39,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def start(memory_mb: int) -> None:
-    """Prepare a fresh worker: no secrets, one thread per library, a memory cap, death with parent."""
+    """Prepare a fresh worker: no secrets, one thread a library, a memory cap, death with parent."""
     for name in list(os.environ):
         if name not in _KEPT_ENVIRONMENT:
             del os.environ[name]

@@ -108,20 +108,20 @@ class WorkerPool:
         self.workers = workers
         self.page_timeout = page_timeout
         self.doc_timeout = doc_timeout
-        self._pool = ProcessPool(
+        self.processes = ProcessPool(
             max_workers=workers,
             max_tasks=SLICES_PER_PROCESS,
             initializer=child.start,
             initargs=(memory_mb,),
             context=multiprocessing.get_context("spawn"),
         )
-        self._slots = HostSlots(workers)
+        self.slots = HostSlots(workers)
 
     def close(self) -> None:
         """Stop every worker now."""
-        self._pool.stop()
-        self._pool.join()
-        self._slots.close()
+        self.processes.stop()
+        self.processes.join()
+        self.slots.close()
 
     def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         """Run tasks, yielding each result as it is done, in no fixed order.
@@ -160,7 +160,7 @@ class _Session:
         finally:
             for entry in self.running:
                 entry.future.cancel()
-                self.pool._slots.release(entry.slot)
+                self.pool.slots.release(entry.slot)
 
     def _admit(self, task: Task) -> Iterator[TaskResult]:
         if self.seconds[task.document] >= self.pool.doc_timeout:
@@ -173,12 +173,12 @@ class _Session:
         progress = self.folder / f"{self.number}.progress"
         spool.touch()
         progress.write_bytes(child.PROGRESS.pack(0, 0))
-        slot = self.pool._slots.acquire(wait=not self.running)
+        slot = self.pool.slots.acquire(wait=not self.running)
         if slot is None:
             self.again.appendleft(task)
             yield from self._collect()
             return
-        future = self.pool._pool.schedule(
+        future = self.pool.processes.schedule(
             child.run_task, args=[task.function, task.payload, str(spool), str(progress)]
         )
         self.running.append(_Running(task, future, str(spool), str(progress), slot=slot))
@@ -191,7 +191,7 @@ class _Session:
             return
         for entry in done:
             self.running.remove(entry)
-            self.pool._slots.release(entry.slot)
+            self.pool.slots.release(entry.slot)
             if entry.started is not None:
                 self.seconds[entry.task.document] += time.monotonic() - entry.started
             yield from self._finish(entry)

@@ -20,9 +20,7 @@ def shared_pool(settings: Settings) -> WorkerPool:
 
 
 @cache
-def _pool(
-    workers: int, memory_mb: int, page_timeout: float, doc_timeout: float
-) -> WorkerPool:
+def _pool(workers: int, memory_mb: int, page_timeout: float, doc_timeout: float) -> WorkerPool:
     pool = WorkerPool(workers, memory_mb, page_timeout, doc_timeout)
     atexit.register(pool.close)
     return pool

@@ -1,4 +1,4 @@
-"""One set of worker slots per host, shared by every run of this user: locks that die with a process.
+"""One set of worker slots per host, shared by every run: locks that die with their process.
 
 Here: the locks. Not here: what a slot is used for (`pool.py`).
 """
@@ -33,7 +33,7 @@ class HostSlots:
                 if slot not in self._held and self._lock(slot):
                     return slot
             if len(self._held) >= self.n:
-                # One task more than slots is queued inside the pool, so that no worker waits for us.
+                # One task more than slots waits inside the pool, so that no worker waits for us.
                 self._extra -= 1
                 return self._extra
             if not wait:

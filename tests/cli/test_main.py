@@ -160,7 +160,7 @@ def test_interrupting_exits_130() -> None:
 def test_what_runs_is_asked_of_dagster_only_when_it_may_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import dagster as dg  # noqa: TID251  # a real instance with real runs
+    import dagster as dg  # a real instance with real runs
 
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     settings = load_settings({"QUIRE_LAKE": str(tmp_path / "lake")})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from tests.end_to_end.running import Place, make_place
 
 
 @pytest.fixture(scope="session")
-def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, list[Sample], Any]]:
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, list[Sample], Any]:
     """The samples after `quire ingest`: the place, the samples, and what ingest reported."""
     import json
 
@@ -22,4 +21,4 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, 
     samples = make_samples(place.landing)
     code, report = place.ingest()
     assert code == 3, report
-    yield place, samples, report
+    return place, samples, report

@@ -40,9 +40,7 @@ def test_no_document_can_stop_another(tmp_path: Path) -> None:
     )
     assert set(failure["attempts"]) == {3}
     assert set(failure["quarantined"]) == {True}
-    markdown = {
-        row["doc_id"]: row["markdown"] for row in place.lake.read("docs").to_dicts()
-    }
+    markdown = {row["doc_id"]: row["markdown"] for row in place.lake.read("docs").to_dicts()}
     text = markdown[found["endless.pdf"]["doc_id"]]
     assert "number 2" in text
     assert "number 4" in text

@@ -42,8 +42,14 @@ def test_only_shells_import_dagster() -> None:
 
 
 def test_nothing_imports_dagsters_private_parts() -> None:
-    files = [*sources(), *(REPOSITORY_ROOT / "cli").rglob("*.py"), REPOSITORY_ROOT / "definitions.py"]
-    assert [str(path) for path in files if "dagster._core" in path.read_text(encoding="utf-8")] == []
+    files = [
+        *sources(),
+        *(REPOSITORY_ROOT / "cli").rglob("*.py"),
+        REPOSITORY_ROOT / "definitions.py",
+    ]
+    assert [
+        str(path) for path in files if "dagster._core" in path.read_text(encoding="utf-8")
+    ] == []
 
 
 def test_lower_rooms_do_not_import_higher_ones() -> None:
@@ -56,7 +62,9 @@ def test_lower_rooms_do_not_import_higher_ones() -> None:
             assert "sensors" not in names, path
 
 
-@pytest.mark.parametrize("module", ["assets.files.triage", "assets.pages.read", "assets.images.extract"])
+@pytest.mark.parametrize(
+    "module", ["assets.files.triage", "assets.pages.read", "assets.images.extract"]
+)
 def test_worker_modules_load_without_dagster_polars_or_delta(module: str) -> None:
     code = (
         f"import sys, {module}; "

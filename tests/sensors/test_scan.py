@@ -35,9 +35,7 @@ def drop(settings: Settings, *names: str, data: bytes = b"%PDF-1.4 x") -> None:
         path.write_bytes(data)
 
 
-def look(
-    lake: Lake, settings: Settings, now: float | None = None, *, linger: bool = False
-) -> Tick:
+def look(lake: Lake, settings: Settings, now: float | None = None, *, linger: bool = False) -> Tick:
     return tick(lake, settings, [settings.landing], linger=linger, now=now)
 
 

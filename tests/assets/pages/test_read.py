@@ -53,6 +53,7 @@ def test_boxes_are_those_of_the_page_as_shown(
     read: Read, report: pymupdf.Document, degrees: int, layout: bool
 ) -> None:
     """Checked by looking: what a block's box shows is ink, with paper around the text's block."""
+    report[0].set_cropbox(pymupdf.Rect(20, 30, 390, 480))
     report[0].set_rotation(degrees)
     (row,) = read(report, layout=layout)
     page = report[0]
