@@ -42,6 +42,6 @@ fix: setup ## Let ruff rewrite what it can
 bench: setup ## Ratios against bare loops, in one run
 	@$(BIN)/python -m bench
 
-clean: ## Remove everything that the commands made (lake, instance, environment)
-	rm -rf $(VENV) .dagster lake landing demo build bench/results *.egg-info .mypy_cache .ruff_cache
+clean: ## Remove the environment, samples and caches; the lake and the landing zone stay
+	rm -rf $(VENV) demo build bench/results *.egg-info .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

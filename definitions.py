@@ -22,23 +22,29 @@ INGEST_JOB = "ingest"
 
 
 def build_defs(
-    settings: Settings | None = None, progress: Progress | None = None, **overrides: str
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    *,
+    pools: bool = True,
+    **overrides: str,
 ) -> dg.Definitions:
     """Everything that Dagster loads.
 
     Args:
         settings: Ready settings; read from the environment and `.env` when not given.
         progress: Where stages report to.
+        pools: Whether steps wait for a slot of their pool. `quire ingest` runs one batch at a time
+            in its own process and shares the host's worker slots with the daemon's runs instead.
         overrides: Settings by name, such as `lake="/tmp/lake"` or `layout="off"`.
     """
     if settings is None:
         settings = load_settings(overrides=overrides)
     assets = [
-        files_asset(settings),
-        pages_asset(settings),
-        images_asset(settings),
-        docs_asset(settings),
-        summaries_asset(settings),
+        files_asset(settings, pools=pools),
+        pages_asset(settings, pools=pools),
+        images_asset(settings, pools=pools),
+        docs_asset(settings, pools=pools),
+        summaries_asset(settings, pools=pools),
     ]
     ingest = dg.define_asset_job(
         INGEST_JOB,

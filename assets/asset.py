@@ -17,8 +17,9 @@ from assets.partitions import batches
 from assets.versions import stage_version
 from io_managers.publish import Staged
 from io_managers.schemas import TABLES
-from resources.errors import SettingError, VersionNotAcceptedError
+from resources.errors import EngineError, SettingError, VersionNotAcceptedError
 from resources.settings import Settings
+from sensors.runs import PROCESS_TAG, this_process
 
 Build = Callable[[StageContext], Staged]
 Preview = Callable[[StageContext, Staged], str]
@@ -39,6 +40,7 @@ def stage_asset(
     checks: Sequence[Check] = (),
     preview: Preview | None = None,
     compute: str = "cpu",
+    pools: bool = True,
     kinds: frozenset[str] = frozenset({"python", "polars", "deltalake"}),
 ) -> dg.AssetsDefinition:
     """The asset of one stage: config and inputs in, one plain function, a `Staged` handle out."""
@@ -53,7 +55,7 @@ def stage_asset(
         kinds=set(kinds),
         tags={"table": stage, "compute": compute},
         op_tags={"compute": compute},
-        pool=compute,
+        pool=compute if pools else None,
         code_version=stage_version(stage, settings).name,
         io_manager_key="delta",
         required_resource_keys=set(_RESOURCES),
@@ -66,6 +68,7 @@ def stage_asset(
     )
     def _asset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Staged]]:
         started = time.monotonic()
+        context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
         stage_context = StageContext(
             lake=context.resources.lake,
             settings=context.resources.settings,
@@ -76,7 +79,7 @@ def stage_asset(
         )
         try:
             staged = build(stage_context)
-        except (VersionNotAcceptedError, SettingError) as error:
+        except (VersionNotAcceptedError, SettingError, EngineError) as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         seconds = time.monotonic() - started
         metadata = counts_metadata(staged, seconds)

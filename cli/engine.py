@@ -6,14 +6,11 @@ while a failure may be mended. Not here: what is printed (`ingest.py`).
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
-import psutil
 
 from definitions import INGEST_JOB, build_defs
 from resources.errors import MAX_ATTEMPTS, SettingError
@@ -25,12 +22,17 @@ from resources.lake.batches import (
 from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.telemetry.progress import Progress
-from sensors.new_pdfs import add_partitions, running_batches
+from sensors.runs import (
+    PROCESS_TAG,
+    add_partitions,
+    end_runs_of_dead_processes,
+    running_batches,
+    this_process,
+)
 from sensors.scan import Tick, tick
 
 MAX_WAIT_SECONDS = 120.0
 """How long `quire ingest` waits for files still being written; the sensor takes the rest."""
-_OWNER = "quire/process"
 
 
 @dataclass
@@ -84,9 +86,9 @@ def _tick_until_taken(
 def _run_all(
     lake: Lake, settings: Settings, todo: list[str], progress: Progress, result: Ingested
 ) -> None:
-    job = build_defs(settings, progress).resolve_job_def(INGEST_JOB)
+    job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
     with dg.DagsterInstance.get() as instance:
-        _end_runs_of_dead_processes(instance)
+        end_runs_of_dead_processes(instance)
         add_partitions(instance, todo)
         for batch in todo:
             for _ in range(MAX_ATTEMPTS):
@@ -103,7 +105,7 @@ def _run_all(
 
 
 def _run(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: str) -> str | None:
-    tags = {"quire/source": "cli", _OWNER: _this_process()}
+    tags = {"quire/source": "cli", PROCESS_TAG: this_process()}
     outcome = job.execute_in_process(
         partition_key=batch,
         instance=instance,
@@ -122,28 +124,3 @@ def _run(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: str) -> str
                 return f"{event.step_key}: {text.description}"
             return f"{event.step_key}: {cause.message.strip()}"
     return "the run failed: see it in the UI (make dev)"
-
-
-def _this_process() -> str:
-    started = int(psutil.Process().create_time())
-    return f"{socket.gethostname()}:{os.getpid()}:{started}"
-
-
-def _end_runs_of_dead_processes(instance: dg.DagsterInstance) -> None:
-    """Mark runs whose process on this host is gone as failed: nobody else will, for hours."""
-    here = socket.gethostname()
-    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-    for run in instance.get_runs(filters=started):
-        host, _, rest = run.tags.get(_OWNER, "").partition(":")
-        pid, _, born = rest.partition(":")
-        if host != here or not pid.isdecimal():
-            continue
-        if not _alive(int(pid), int(born)):
-            instance.report_run_failed(run, "its process died; the batch is run again")
-
-
-def _alive(pid: int, born: int) -> bool:
-    try:
-        return abs(int(psutil.Process(pid).create_time()) - born) <= 1
-    except psutil.NoSuchProcess:
-        return False

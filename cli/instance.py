@@ -49,7 +49,7 @@ def _ask_dagster(home: Path) -> frozenset[str]:
     import dagster as dg
     from sqlalchemy.exc import SQLAlchemyError
 
-    from sensors.new_pdfs import running_batches as batches_in_runs
+    from sensors.runs import running_batches as batches_in_runs
 
     try:
         with dg.DagsterInstance.from_config(str(home)) as instance:

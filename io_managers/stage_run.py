@@ -111,7 +111,7 @@ class StageRun:
         return current
 
     def keep_published(self, units: Collection[str], *, unit: str = "doc_id") -> set[str]:
-        """Keep every published row of these documents as it is, and return those that had any.
+        """Keep every published row of these documents as it is; returns those with a good row.
 
         For documents whose source is gone: a failure never replaces good rows of the same document.
         """
@@ -119,11 +119,15 @@ class StageRun:
             return set()
         columns = [*self._carried.columns, "status"]
         rows = self.lake.read(self.stage, columns, batch=self.batch)
-        failed = rows.filter(pl.col("status") == "failed")[unit].unique()
-        rows = rows.filter(pl.col(unit).is_in(list(units)) & ~pl.col(unit).is_in(failed.to_list()))
+        good = rows.filter(pl.col("status") != "failed")[unit].unique().to_list()
+        rows = rows.filter(pl.col(unit).is_in(list(units)) & pl.col(unit).is_in(good))
         kept = set(rows[unit])
         others = self._carried.filter(~pl.col(unit).is_in(list(kept)))
         self._carried = pl.concat([others, rows.select(self._carried.columns)])
+        earlier = self.lake.read("failures", batch=self.batch)
+        for row in earlier.filter(pl.col("stage") == self.stage).to_dicts():
+            if row[unit] in kept:
+                self._failures.setdefault(_failure_key(row), row)
         return kept
 
     def _without_retries(self, rows: pl.DataFrame, unit: str, *, by_page: bool) -> pl.DataFrame:

@@ -87,6 +87,10 @@ class LakeError(QuireError):
     """The lake cannot be read or written: the stage cannot go on (exit code 1)."""
 
 
+class EngineError(QuireError):
+    """An engine that a stage needs is missing or broken: the stage cannot go on (exit code 1)."""
+
+
 class VersionNotAcceptedError(QuireError):
     """Rows of a version that is not accepted were about to be published."""
 

@@ -197,6 +197,10 @@ def load_settings(
 
 
 def _parse(read: _Reader, root: Path) -> Settings:
+    if read.switch("QUIRE_KEEP_SOURCES", default=False):
+        raise SettingError("QUIRE_KEEP_SOURCES=on is not in this version of Quire: set it to off")
+    if read.choice("QUIRE_EXECUTOR", "local", "k8s") != "local":
+        raise SettingError("QUIRE_EXECUTOR=k8s is not in this version of Quire: set it to local")
     budget_usd = read.optional("QUIRE_BUDGET_USD")
     budget_tokens = read.optional("QUIRE_BUDGET_TOKENS")
     return Settings(

@@ -15,8 +15,8 @@ BYTES_A_PAGE: Final = 30_000
 """Median of ordinary born-digital PDFs and scans alike is near 20-40 KB a page; until this lake has
 a history of its own, a file is taken to have its bytes divided by this many pages."""
 SECONDS_A_PAGE: Final = {True: 0.55, False: 0.04}
-"""CPU seconds a page with layout on and off, before there is history: layout 0.52 s; text, images and
-stitching about 0.03 s, measured over 252 ordinary pages."""
+"""CPU seconds a page with layout on and off, before there is history: layout takes 0.52 s; text,
+images and stitching take about 0.03 s, measured over 252 ordinary pages."""
 MAX_IMAGE_BYTES: Final = 4 * 2**30
 
 

@@ -8,37 +8,21 @@ import time
 
 import dagster as dg
 
-from assets.partitions import PARTITIONS_NAME
-from resources.lake.batches import due_batches, is_stuck, read_requests, record_request
+from resources.lake.batches import (
+    due_batches,
+    is_stuck,
+    read_requests,
+    record_request,
+    retryable_batches,
+)
 from resources.lake.batches import unfinished_batches as find_unfinished
 from resources.lake.lake import Lake
 from resources.settings import Settings
+from sensors.runs import add_partitions, end_runs_of_dead_processes, running_batches
 from sensors.scan import tick
 
 RUNS_A_TICK = 25
 """A run request costs 0.17 s of tick, and a tick must end within 20 s."""
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-_ADD_AT_ONCE = 10_000
-
-
-def running_batches(instance: dg.DagsterInstance) -> set[str]:
-    """Batches that some run of this instance holds, queued ones included."""
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
-    return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}
-
-
-def add_partitions(instance: dg.DagsterInstance, batches: list[str]) -> None:
-    """Add batches to the partition set in bulk; the request in a result checks them one by one."""
-    known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
-    fresh = [batch for batch in batches if batch not in known]
-    for first in range(0, len(fresh), _ADD_AT_ONCE):
-        instance.add_dynamic_partitions(PARTITIONS_NAME, fresh[first : first + _ADD_AT_ONCE])
 
 
 def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
@@ -49,15 +33,18 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         job_name=job_name,
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Takes new PDFs from {settings.landing} into batches, and heals lost batches",
+        description="Takes new PDFs into batches, heals lost batches, retries what may be mended",
     )
     def _new_pdfs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         lake = Lake(settings.lake, settings.storage_options)
         seen = tick(lake, settings, [settings.landing], linger=True)
         unfinished = find_unfinished(lake)
         add_partitions(context.instance, unfinished)
+        for run_id in end_runs_of_dead_processes(context.instance):
+            context.log.error("run %s was ended: its process had died", run_id)
         running = running_batches(context.instance)
-        due = due_batches(lake, unfinished, running)[:RUNS_A_TICK]
+        wanted = {*unfinished, *retryable_batches(lake)}
+        due = due_batches(lake, wanted, running)[:RUNS_A_TICK]
         stuck = [
             batch
             for batch in unfinished

@@ -11,12 +11,13 @@ from assets.docs.preview import preview_docs
 from resources.settings import Settings
 
 
-def docs_asset(settings: Settings) -> dg.AssetsDefinition:
+def docs_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinition:
     """The asset under these settings."""
     return stage_asset(
         "docs",
         settings,
         build_docs,
+        pools=pools,
         description="One markdown per document, stitched from its pages' blocks, with images where "
         "they stand.",
         upstream=("files", "pages", "images"),

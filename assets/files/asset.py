@@ -11,12 +11,13 @@ from assets.files.preview import preview_files
 from resources.settings import Settings
 
 
-def files_asset(settings: Settings) -> dg.AssetsDefinition:
+def files_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinition:
     """The asset under these settings."""
     return stage_asset(
         "files",
         settings,
         build_files,
+        pools=pools,
         description="Each PDF of the batch, hashed, opened in a worker, and owned once: ok, failed "
         "with a class, or a duplicate.",
         upstream=(),

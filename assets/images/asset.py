@@ -11,12 +11,13 @@ from assets.images.preview import preview_images
 from resources.settings import Settings
 
 
-def images_asset(settings: Settings) -> dg.AssetsDefinition:
+def images_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinition:
     """The asset under these settings."""
     return stage_asset(
         "images",
         settings,
         build_images,
+        pools=pools,
         description="Each placement of an image on a page, and each distinct image once in "
         "`image_data`, in a format that browsers show.",
         upstream=("pages",),

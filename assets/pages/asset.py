@@ -11,12 +11,13 @@ from assets.pages.preview import preview_pages
 from resources.settings import Settings
 
 
-def pages_asset(settings: Settings) -> dg.AssetsDefinition:
+def pages_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinition:
     """The asset under these settings."""
     return stage_asset(
         "pages",
         settings,
         build_pages,
+        pools=pools,
         description="Each page's text layer or OCR, with layout blocks, boxes and markdown; a page "
         "that fails is a row with its class.",
         upstream=("files",),

@@ -229,6 +229,11 @@ def _region(found: Sequence[Any], grids: dict[tuple[Any, ...], Any]) -> Region:
     return Region(kind, box, rows, columns)
 
 
+def load_models() -> None:
+    """Load the models now, once per process; they are loaded at first use otherwise."""
+    _helpers()
+
+
 @cache
 def _helpers() -> Any:  # noqa: ANN401  # an untyped module
     """`pymupdf4llm.helpers.document_layout`, the models behind it running on one thread each."""

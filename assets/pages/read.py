@@ -22,7 +22,7 @@ from assets.pages import markdown
 from assets.pages.failures import classify
 from assets.pages.forms_notes import annotation_blocks, field_blocks
 from assets.pages.geometry import union
-from assets.pages.layout import LayoutModel, Region, layout_blocks
+from assets.pages.layout import LayoutModel, Region, layout_blocks, load_models
 from assets.pages.merge import merge_regions, without_repeats
 from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
 from assets.pages.pictures import with_pictures
@@ -32,6 +32,7 @@ from assets.pages.special import SpecialCases
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
+from resources.workers.child import LOADING
 from resources.workers.documents import open_pdf
 
 PYMUPDF: Final = f"pymupdf-{pymupdf.__version__}"
@@ -55,7 +56,10 @@ def read_pages(
         DocumentError: the document cannot be opened, or is not what it was.
         OcrUnavailableError: a page needs OCR and the engine does not start.
     """
-    with _Document(payload) as document:
+    if payload["layout"]:
+        progress(LOADING)
+        load_models()
+    with _Document(payload, partial(progress, LOADING)) as document:
         for page_number in payload["page_numbers"]:
             progress(page_number)
             yield document.row(page_number, partial(progress, page_number)), None
@@ -71,11 +75,12 @@ class _Shape:
 class _Document:
     """An open document and what is looked up once for all of its pages."""
 
-    def __init__(self, payload: dict[str, Any]) -> None:
+    def __init__(self, payload: dict[str, Any], loading: Callable[[], None]) -> None:
         self._path: str = payload["path"]
         self._passwords: list[str] = payload.get("passwords") or []
         self._ocr: str = payload["ocr"]
         self._uses_layout: bool = payload["layout"]
+        self._loading = loading
         self._layout: LayoutModel | None = None
         self._pdf = open_pdf(self._path, self._passwords, payload.get("doc_id"))
         self._special = SpecialCases(self._pdf)
@@ -152,7 +157,7 @@ class _Document:
         self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
     ) -> PageText:
         own = [b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines)]
-        engine = self._engine()
+        engine = self._engine(progress)
         if engine is None:
             size = layer.turn.turned_size
             is_scan = any(is_page_scan(region, *size, "ocr") for region in choice.regions)
@@ -183,7 +188,7 @@ class _Document:
     def _from_ocr(
         self, page: pymupdf.Page, layer: TextLayer, progress: Callable[[], None]
     ) -> PageText:
-        engine = self._engine()
+        engine = self._engine(progress)
         if engine is None:
             result = OcrResult(is_blank=not page_has_ink(page), problem=_OCR_OFF)
         else:
@@ -216,8 +221,12 @@ class _Document:
             problem, problem_class = special, ErrorClass.UNSUPPORTED
         return replace(found, blocks=tuple(blocks), problem=problem, problem_class=problem_class)
 
-    def _engine(self) -> OcrEngine | None:
-        return make_engine(self._ocr)
+    def _engine(self, progress: Callable[[], None]) -> OcrEngine | None:
+        """The engine, loaded by the first page that needs one and not on that page's clock."""
+        self._loading()
+        engine = make_engine(self._ocr)
+        progress()
+        return engine
 
 
 def _choose(page: pymupdf.Page, layer: TextLayer, placements: list[Placement]) -> Choice:

@@ -13,12 +13,13 @@ from resources.settings import Settings
 _COMPUTE = {"extractive": "cpu", "transformers": "gpu", "openai": "api", "openai_batch": "api"}
 
 
-def summaries_asset(settings: Settings) -> dg.AssetsDefinition:
+def summaries_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinition:
     """The asset under these settings; what it computes on depends on the summariser."""
     return stage_asset(
         "summaries",
         settings,
         build_summaries,
+        pools=pools,
         description="One summary per document, by the summariser that the settings name.",
         upstream=("docs",),
         checks=(documents_have_a_summary_row,),

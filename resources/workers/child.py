@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from resources.errors import DocumentError, ErrorClass
+from resources.errors import DocumentError, ErrorClass, QuireError
 
 Record = tuple[dict[str, Any], bytes | None]
 Progress = Callable[[int], None]
@@ -53,6 +53,9 @@ def start(memory_mb: int) -> None:
     if sys.platform == "linux":
         # A parent that dies by kill -9 cannot stop its workers: the kernel does it.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # `import pymupdf` loads its layout models (0.2 s, 55 MB, a thread per core) unless told not to;
+    # `assets/pages/layout.py` loads them, on one thread, where pages need them.
+    sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)  # native libraries print; their warnings are collected as data instead
     os.dup2(quiet, 2)
@@ -63,7 +66,8 @@ def run_task(
 ) -> dict[str, str] | None:
     """Run one task, spooling its records; returns None, or its failure's class, text and scope.
 
-    A `DocumentError` fails the whole document; anything else fails the page that was open.
+    A `DocumentError` fails the whole document; any other error of Quire's means that the stage
+    cannot go on (an OCR engine that is not installed); anything else fails the page that was open.
     """
     handle = os.open(progress_path, os.O_RDWR)
     count = 0
@@ -82,6 +86,8 @@ def run_task(
                 _append(file.fileno(), record, blob)
     except DocumentError as error:
         return {"error_class": str(error.error_class), "error": str(error)}
+    except QuireError as error:
+        return {"scope": "stage", "error_class": "", "error": str(error)}
     except MemoryError:
         return {
             "error_class": str(ErrorClass.MEMORY),

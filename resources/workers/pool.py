@@ -13,14 +13,14 @@ import tempfile
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pebble import ProcessExpired, ProcessPool
 
-from resources.errors import ErrorClass
+from resources.errors import EngineError, ErrorClass
 from resources.workers import child
 from resources.workers.slots import HostSlots
 
@@ -30,7 +30,6 @@ PAGE_TOTAL_FACTOR: Final = 10
 """A page may take this many times the no-progress clock in all (DESIGN, QUIRE_PAGE_TIMEOUT)."""
 LOADING_SECONDS: Final = 60.0
 """Libraries and models may take this long to load on a busy machine (2 s on a quiet one)."""
-_POLL_SECONDS: Final = 0.02
 _CLOCK_SECONDS: Final = 0.2
 
 
@@ -69,10 +68,13 @@ class TaskResult:
     task: Task
     spool: str
     failure: TaskFailure | None = None
+    unfinished: frozenset[int] = frozenset()
 
     def records(self) -> Iterator[child.Record]:
-        """Finished records, streamed from the spool."""
-        return child.read_spool(self.spool)
+        """Records of finished pages, streamed from the spool."""
+        for record, blob in child.read_spool(self.spool):
+            if record.get("page_number") not in self.unfinished:
+                yield record, blob
 
 
 @dataclass
@@ -128,6 +130,9 @@ class WorkerPool:
 
         A task that kills its worker yields what it had finished, then the page that was open is
         tried once alone, and the pages after it go on as a task of their own.
+
+        Raises:
+            EngineError: A worker said that no page could be done (an engine is not installed).
         """
         with tempfile.TemporaryDirectory(prefix="quire-spool-") as folder:
             yield from _Session(self, Path(folder)).run(tasks)
@@ -140,6 +145,7 @@ class _Session:
         self.pool = pool
         self.folder = folder
         self.again: deque[Task] = deque()
+        self.refused: list[TaskResult] = []
         self.running: list[_Running] = []
         self.seconds: dict[str, float] = defaultdict(float)
         self.number = 0
@@ -149,49 +155,67 @@ class _Session:
         waiting = iter(tasks)
         more = True
         try:
-            while more or self.again or self.running:
-                while (more or self.again) and len(self.running) < self.pool.workers + 1:
+            while more or self.again or self.running or self.refused:
+                while (more or self.again) and self._has_room():
                     task = self.again.popleft() if self.again else next(waiting, None)
                     if task is None:
                         more = False
                         break
-                    yield from self._admit(task)
+                    if not self._start(task):
+                        break
                 yield from self._collect()
         finally:
             for entry in self.running:
                 entry.future.cancel()
                 self.pool.slots.release(entry.slot)
 
-    def _admit(self, task: Task) -> Iterator[TaskResult]:
+    def _has_room(self) -> bool:
+        """Room for a task that runs, or for one that waits inside the pool for the next worker."""
+        queued = any(entry.slot is None for entry in self.running)
+        return len(self.running) < self.pool.workers + (0 if queued else 1)
+
+    def _start(self, task: Task) -> bool:
+        """Hand a task to the pool; False when another run of this host has its turn first."""
         if self.seconds[task.document] >= self.pool.doc_timeout:
             text = f"the document took over {self.pool.doc_timeout:g} s in all (QUIRE_DOC_TIMEOUT)"
             failure = TaskFailure(ErrorClass.TIMEOUT, text, task.units)
-            yield TaskResult(task, os.devnull, failure)
-            return
+            self.refused.append(TaskResult(task, os.devnull, failure))
+            return True
+        slot = None
+        if len(self.running) < self.pool.workers:
+            slot = self.pool.slots.acquire(wait=not self.running)
+            if slot is None:
+                self.again.appendleft(task)
+                return False
         self.number += 1
         spool = self.folder / f"{self.number}.spool"
         progress = self.folder / f"{self.number}.progress"
         spool.touch()
         progress.write_bytes(child.PROGRESS.pack(0, 0))
-        slot = self.pool.slots.acquire(wait=not self.running)
-        if slot is None:
-            self.again.appendleft(task)
-            yield from self._collect()
-            return
         future = self.pool.processes.schedule(
             child.run_task, args=[task.function, task.payload, str(spool), str(progress)]
         )
         self.running.append(_Running(task, future, str(spool), str(progress), slot=slot))
+        return True
+
+    def _pass_on(self, slot: int | None) -> None:
+        """Give a finished task's slot to the one that waited behind it, or to another run."""
+        queued = next((entry for entry in self.running if entry.slot is None), None)
+        if queued is not None and not self.pool.slots.contested():
+            queued.slot = slot
+        else:
+            self.pool.slots.release(slot)
 
     def _collect(self) -> Iterator[TaskResult]:
-        done = [entry for entry in self.running if entry.future.done()]
-        if not done:
-            time.sleep(_POLL_SECONDS)
-            self._watch_clocks()
-            return
-        for entry in done:
+        yield from self.refused
+        self.refused.clear()
+        futures = [entry.future for entry in self.running]
+        if futures:
+            wait(futures, timeout=_CLOCK_SECONDS, return_when=FIRST_COMPLETED)
+        self._watch_clocks()
+        for entry in [entry for entry in self.running if entry.future.done()]:
             self.running.remove(entry)
-            self.pool.slots.release(entry.slot)
+            self._pass_on(entry.slot)
             if entry.started is not None:
                 self.seconds[entry.task.document] += time.monotonic() - entry.started
             yield from self._finish(entry)
@@ -211,6 +235,8 @@ class _Session:
             if told is None:
                 yield TaskResult(entry.task, entry.spool)
                 return
+            if told.get("scope") == "stage":
+                raise EngineError(told["error"])
             died = TaskFailure(ErrorClass(told["error_class"]), told["error"])
             if told.get("scope") != "page":
                 yield TaskResult(entry.task, entry.spool, replace(died, units=entry.task.units))
@@ -220,12 +246,14 @@ class _Session:
     def _after_death(self, entry: _Running, died: TaskFailure) -> Iterator[TaskResult]:
         """Keep what was finished, blame or retry the open page, and let the other pages go on."""
         task = entry.task
-        yield TaskResult(task, entry.spool, None if task.units else died)
         if not task.units:
+            yield TaskResult(task, entry.spool, died)
             return
         finished = {record.get("page_number") for record, _ in child.read_spool(entry.spool)}
         page, _ = child.PROGRESS.unpack(Path(entry.progress).read_bytes())
+        # The open page may have left some of its records: it is read again, or failed, as a whole.
         left = [unit for unit in task.units if unit not in finished or unit == page]
+        yield TaskResult(task, entry.spool, unfinished=frozenset(left))
         culprit = page if page in left else left[0] if left else None
         if culprit is None:
             return

@@ -13,9 +13,11 @@ from pathlib import Path
 
 
 class HostSlots:
-    """Up to `n` slots; two runs on one host take them in turn instead of doubling the load.
+    """Up to `n` slots; runs on one host take them in turn instead of doubling the load.
 
     A slot is an `flock` on a file, which the kernel releases when its holder dies, however it dies.
+    Who waits for a slot holds the turnstile, and nobody takes a slot without passing it: a run that
+    gives a slot back and wants the next one stands behind the run that was waiting.
     """
 
     def __init__(self, n: int) -> None:
@@ -23,32 +25,45 @@ class HostSlots:
         self.folder = Path(tempfile.gettempdir()) / f"quire-slots-{os.getuid()}"
         self.n = n
         self._held: dict[int, int] = {}
-        self._extra = 0
 
     def acquire(self, *, wait: bool) -> int | None:
-        """A free slot, or None; with `wait`, block until one is free."""
+        """A free slot, or None; with `wait`, block until there is one."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        while True:
-            for slot in range(self.n):
-                if slot not in self._held and self._lock(slot):
-                    return slot
-            if len(self._held) >= self.n:
-                # One task more than slots waits inside the pool, so that no worker waits for us.
-                self._extra -= 1
-                return self._extra
-            if not wait:
-                return None
-            time.sleep(0.1)
-
-    def _lock(self, slot: int) -> bool:
-        handle = os.open(self.folder / f"slot-{slot}", os.O_RDWR | os.O_CREAT, 0o600)
+        turnstile = self._lock("turnstile", wait=wait)
+        if turnstile is None:
+            return None
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            while True:
+                for slot in range(self.n):
+                    if slot in self._held:
+                        continue
+                    handle = self._lock(f"slot-{slot}", wait=False)
+                    if handle is not None:
+                        self._held[slot] = handle
+                        return slot
+                if not wait:
+                    return None
+                time.sleep(0.02)
+        finally:
+            os.close(turnstile)
+
+    def contested(self) -> bool:
+        """Whether another run waits for a slot."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        turnstile = self._lock("turnstile", wait=False)
+        if turnstile is None:
+            return True
+        os.close(turnstile)
+        return False
+
+    def _lock(self, name: str, *, wait: bool) -> int | None:
+        handle = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
             os.close(handle)
-            return False
-        self._held[slot] = handle
-        return True
+            return None
+        return handle
 
     def release(self, slot: int | None) -> None:
         """Give a slot back."""

@@ -36,6 +36,21 @@ def _misbehave(fault: str | None) -> None:
         raise ValueError("a bug")
 
 
+def placements(
+    payload: dict[str, Any], progress: Callable[[int], None]
+) -> Iterator[tuple[dict[str, Any], None]]:
+    """Three records a page; a fault strikes after the second one of its page."""
+    for page in payload["page_numbers"]:
+        progress(page)
+        for index in range(3):
+            if index == 2 and not os.path.exists(payload["mark"]):
+                fault = payload.get("faults", {}).get(str(page))
+                if fault is not None and payload.get("once"):
+                    open(payload["mark"], "w").close()
+                _misbehave(fault)
+            yield {"page_number": page, "image_index": index}, None
+
+
 def environment(
     payload: dict[str, Any], progress: Callable[[int], None]
 ) -> Iterator[tuple[dict[str, Any], None]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from resources.workers.pool import Task, WorkerPool
+from resources.workers.slots import HostSlots
 
 PAGES = "tests.resources.workers.engines:pages"
 
@@ -64,6 +68,47 @@ def test_many_bad_pages_are_each_found(pool: WorkerPool) -> None:
     done, failed = run(pool, task("bad", 8, faults))
     assert done == {"bad": [3, 4, 6, 7]}
     assert failed == {"bad": {1: "crash", 2: "crash", 5: "crash", 8: "memory"}}
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_page_that_died_half_way_leaves_no_half(
+    pool: WorkerPool, tmp_path: Path, once: bool
+) -> None:
+    pages = (1, 2, 3)
+    payload = {
+        "page_numbers": list(pages),
+        "faults": {"2": "abort"},
+        "once": once,
+        "mark": str(tmp_path / "struck"),
+    }
+    task = Task("d", "tests.resources.workers.engines:placements", payload, pages)
+    found, failed = [], []
+    for result in pool.run([task]):
+        found += [(r["page_number"], r["image_index"]) for r, _ in result.records()]
+        failed += list(result.failure.units) if result.failure else []
+    whole = [1, 2, 3] if once else [1, 3]
+    assert sorted(found) == [(page, index) for page in whole for index in range(3)]
+    assert failed == ([] if once else [2])
+
+
+def test_runs_on_one_host_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ours, theirs = HostSlots(1), HostSlots(1)
+    slot = ours.acquire(wait=False)
+    assert slot == 0
+    assert theirs.acquire(wait=False) is None
+    taken: list[int | None] = []
+    waiter = threading.Thread(target=lambda: taken.append(theirs.acquire(wait=True)))
+    waiter.start()
+    while not ours.contested():
+        time.sleep(0.01)
+    ours.release(slot)
+    assert ours.acquire(wait=False) is None or taken == [0]
+    waiter.join(10)
+    assert taken == [0]
+    theirs.close()
+    assert ours.acquire(wait=True) == 0
+    ours.close()
 
 
 def test_a_document_over_its_clock_fails_in_time_and_others_go_on() -> None:
