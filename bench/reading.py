@@ -28,8 +28,8 @@ class Task:
 
 
 TASKS = {
-    # Quire's start is about 4 s and a page about 10 ms: fewer pages would measure the start.
-    "text": Task(3000, {"QUIRE_LAYOUT": "off"}, 0.5),
+    # Quire's start is about 4 s and a page about 4 ms: fewer pages would measure the start.
+    "text": Task(8000, {"QUIRE_LAYOUT": "off"}, 0.5),
     "layout": Task(400, {"QUIRE_LAYOUT": "on"}, 0.9),
     "ocr": Task(60, {}, 0.9),
 }

@@ -5,6 +5,7 @@ Here: the command, its progress bar and what it says at the end. Not here: the w
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,6 +59,7 @@ def ingest(
         "runs": result.runs,
         "failed_runs": result.failed_runs,
         "states": counts,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
     if as_json:
         say_json(report)

@@ -5,16 +5,18 @@ Here: the stage's plain function. Not here: how pages become one text (`stitch.p
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from assets.context import StageContext, chunks, digest, owned_documents, rows_by_document
-from assets.docs.records import DocumentInput
-from assets.docs.stitch import stitch
+from assets.items import do_documents
 from assets.versions import stage_version
 from io_managers.publish import Staged
-from io_managers.stage_run import StageRun
+from io_managers.stage_run import StageRun, Subject
+from resources.workers.pool import TaskFailure
 
+_STITCH: Final = "assets.docs.work:stitch_documents"
 _PAGE_INPUT = [
     "doc_id",
     "page_number",
@@ -42,9 +44,14 @@ def build_docs(context: StageContext) -> Staged:
         ids = [d["doc_id"] for d in chunk]
         pages = rows_by_document(lake, "pages", batch, ids, _PAGE_COLUMNS)
         images = rows_by_document(lake, "images", batch, ids, _IMAGE_COLUMNS)
-        for document in chunk:
-            doc_id = document["doc_id"]
-            record = stitch(_input(document, pages[doc_id], images[doc_id])).as_row()
+        items = [
+            (d["doc_id"], {"document": _input(d, pages[d["doc_id"]], images[d["doc_id"]])})
+            for d in chunk
+        ]
+        for doc_id, record in do_documents(context, _STITCH, items):
+            if isinstance(record, TaskFailure):
+                run.fail(Subject(doc_id, None), record.error_class, record.error)
+                record = _not_stitched(record)  # noqa: PLW2901
             row = {**record, "doc_id": doc_id, "input_sha256": inputs[doc_id]}
             run.add("docs", row, 500 + 2 * len(row["markdown"]))
             run.counts["documents"] += 1
@@ -80,11 +87,26 @@ def _input(
     document: Mapping[str, Any],
     pages: Sequence[dict[str, Any]],
     images: Sequence[dict[str, Any]],
-) -> DocumentInput:
-    return DocumentInput(
-        doc_id=document["doc_id"],
-        file_title=document["title"],
-        n_pages=document["n_pages"],
-        pages=pages,
-        images=images,
-    )
+) -> dict[str, Any]:
+    """The fields of a `DocumentInput`."""
+    return {
+        "doc_id": document["doc_id"],
+        "file_title": document["title"],
+        "n_pages": document["n_pages"],
+        "pages": pages,
+        "images": images,
+    }
+
+
+def _not_stitched(failure: TaskFailure) -> dict[str, Any]:
+    markdown = f"> [the document could not be put together: {failure.error_class}]\n"
+    return {
+        "title": None,
+        "markdown": markdown,
+        "n_pages": None,
+        "n_failed_pages": 0,
+        "n_images": 0,
+        "n_tokens": 0,
+        "content_sha256": hashlib.sha256(markdown.encode()).hexdigest(),
+        "status": "failed",
+    }

@@ -5,20 +5,23 @@ Here: the stage's plain function. Not here: how a summary is made (`resources/su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from assets.context import StageContext, digest, owned_documents
+from assets.items import do_documents
 from assets.summaries.inputs import summarise_rows
 from assets.versions import stage_version
 from io_managers.publish import Staged
 from io_managers.stage_run import StageRun, Subject
-from resources.summariser.base import Summariser
+from resources.summariser.base import Summariser, SummaryRecord, without_summary
 from resources.summariser.make import make_summariser
+from resources.workers.pool import TaskFailure
 
-DOCUMENTS_AT_ONCE: Final = 64
+DOCUMENTS_AT_ONCE: Final = 256
+_EXTRACT: Final = "assets.summaries.work:summarise"
 _INPUT = ["doc_id", "content_sha256", "status", "title", "markdown"]
 
 
@@ -57,7 +60,7 @@ def _summarise(
     frame = context.lake.scan("docs", _INPUT, batch=context.batch)
     rows = frame.filter(pl.col("doc_id").is_in(list(chunk))).collect().to_dicts()
     rows_failed = {row["doc_id"]: row["status"] == "failed" for row in rows}
-    for record in summarise_rows(rows, summariser):
+    for record in _records(context, summariser, rows):
         row: dict[str, Any] = {**record.as_row(), "input_sha256": inputs[record.doc_id]}
         upstream = causes.get(record.doc_id)
         if row["status"] == "failed" and rows_failed.get(record.doc_id):
@@ -70,3 +73,18 @@ def _summarise(
         run.counts[f"summaries_{row['status']}"] += 1
         run.counts["input_tokens"] += row["input_tokens"] or 0
         run.counts["output_tokens"] += row["output_tokens"] or 0
+
+
+def _records(
+    context: StageContext, summariser: Summariser, rows: Sequence[dict[str, Any]]
+) -> Iterator[SummaryRecord]:
+    """One record per row. The extractive summariser is plain work, so the workers share it."""
+    if summariser.name != "extractive":
+        yield from summarise_rows(rows, summariser)
+        return
+    items = [(row["doc_id"], {"row": row}) for row in rows]
+    for doc_id, record in do_documents(context, _EXTRACT, items):
+        if isinstance(record, TaskFailure):
+            yield without_summary(summariser, doc_id, "failed", record.error_class, record.error)
+        else:
+            yield SummaryRecord(**record)

@@ -21,6 +21,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import orjson
+
 from resources.errors import DocumentError, ErrorClass, QuireError
 
 Record = tuple[dict[str, Any], bytes | None]
@@ -112,8 +114,11 @@ def _load(function: str) -> WorkFunction:
 
 
 def _append(file: int, record: dict[str, Any], blob: bytes | None) -> None:
-    # "surrogatepass" is not JSON: lone surrogates of broken text layers become U+FFFD here.
-    text = json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    try:
+        text = orjson.dumps(record)
+    except (orjson.JSONEncodeError, UnicodeEncodeError):
+        # Lone surrogates of a broken text layer are no JSON: they become "?" here.
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
     data = HEADER.pack(len(text), len(blob or b"")) + text + (blob or b"")
     view = memoryview(data)
     while view:
@@ -122,7 +127,11 @@ def _append(file: int, record: dict[str, Any], blob: bytes | None) -> None:
 
 def read_spool(path: str) -> Iterator[Record]:
     """Whole records of a spool file, in order; a record cut short by a crash ends it."""
-    with open(path, "rb") as file:
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below, absent when nothing was written
+    except FileNotFoundError:
+        return
+    with file:
         while True:
             header = file.read(HEADER.size)
             if len(header) < HEADER.size:
@@ -132,4 +141,4 @@ def read_spool(path: str) -> Iterator[Record]:
             blob = file.read(n_blob)
             if len(text) < n_text or len(blob) < n_blob:
                 return
-            yield json.loads(text), blob or None
+            yield orjson.loads(text), blob or None

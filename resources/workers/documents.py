@@ -75,7 +75,8 @@ def open_pdf(
     if document.needs_pass and not _unlock(document, passwords):
         document.close()
         raise DocumentError(
-            ErrorClass.ENCRYPTED, "no password fits: add it to QUIRE_PASSWORDS and retry"
+            ErrorClass.ENCRYPTED,
+            "no password fits: add it to QUIRE_PASSWORDS, then quire quarantine release DOC",
         )
     return document
 

@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,9 +33,19 @@ LOADING_SECONDS: Final = 60.0
 _CLOCK_SECONDS: Final = 0.2
 
 
+def unit_of(item: Mapping[str, Any]) -> int | None:
+    """The unit that an item of a payload, or a record, belongs to."""
+    found: int | None = item.get("unit", item.get("page_number"))
+    return found
+
+
 @dataclass(frozen=True)
 class Task:
-    """A slice of one document: `units` are its page numbers, empty when it is one piece."""
+    """A piece of work: `units` are what it is cut into, empty when it is one piece.
+
+    The units of a slice of a document are its page numbers; of several documents, the numbers of
+    its `items`. A record says its unit as `unit` or `page_number`.
+    """
 
     document: str
     function: str
@@ -44,11 +54,12 @@ class Task:
     alone: bool = False
 
     def with_units(self, units: Sequence[int], *, alone: bool = False) -> Task:
-        """The same task over other pages."""
+        """The same task over some of its units."""
         payload = {**self.payload, "page_numbers": list(units)}
-        if "pages" in self.payload:
-            wanted = set(units)
-            payload["pages"] = [p for p in self.payload["pages"] if p["page_number"] in wanted]
+        wanted = set(units)
+        for name in ("pages", "items"):
+            if name in payload:
+                payload[name] = [item for item in payload[name] if unit_of(item) in wanted]
         return replace(self, payload=payload, units=tuple(units), alone=alone)
 
 
@@ -73,7 +84,7 @@ class TaskResult:
     def records(self) -> Iterator[child.Record]:
         """Records of finished pages, streamed from the spool."""
         for record, blob in child.read_spool(self.spool):
-            if record.get("page_number") not in self.unfinished:
+            if unit_of(record) not in self.unfinished:
                 yield record, blob
 
 
@@ -82,7 +93,7 @@ class _Running:
     task: Task
     future: Any
     spool: str
-    progress: str
+    progress: Path
     started: float | None = None
     page: int = 0
     page_since: float = 0.0
@@ -146,6 +157,7 @@ class _Session:
         self.folder = folder
         self.again: deque[Task] = deque()
         self.refused: list[TaskResult] = []
+        self.idle: list[Path] = []
         self.running: list[_Running] = []
         self.seconds: dict[str, float] = defaultdict(float)
         self.number = 0
@@ -188,14 +200,14 @@ class _Session:
                 self.again.appendleft(task)
                 return False
         self.number += 1
-        spool = self.folder / f"{self.number}.spool"
-        progress = self.folder / f"{self.number}.progress"
-        spool.touch()
+        spool = str(self.folder / f"{self.number}.spool")
+        # Progress files are used again: making one takes longer than a small task.
+        progress = self.idle.pop() if self.idle else Path(f"{spool}-progress")
         progress.write_bytes(child.PROGRESS.pack(0, 0))
         future = self.pool.processes.schedule(
-            child.run_task, args=[task.function, task.payload, str(spool), str(progress)]
+            child.run_task, args=[task.function, task.payload, spool, str(progress)]
         )
-        self.running.append(_Running(task, future, str(spool), str(progress), slot=slot))
+        self.running.append(_Running(task, future, spool, progress, slot=slot))
         return True
 
     def _pass_on(self, slot: int | None) -> None:
@@ -219,8 +231,9 @@ class _Session:
             if entry.started is not None:
                 self.seconds[entry.task.document] += time.monotonic() - entry.started
             yield from self._finish(entry)
-            os.unlink(entry.spool)
-            os.unlink(entry.progress)
+            Path(entry.spool).unlink(missing_ok=True)
+            if not entry.future.cancelled() and entry.future.exception() is None:
+                self.idle.append(entry.progress)  # a killed worker may write to its own once more
 
     def _finish(self, entry: _Running) -> Iterator[TaskResult]:
         try:
@@ -249,8 +262,8 @@ class _Session:
         if not task.units:
             yield TaskResult(task, entry.spool, died)
             return
-        finished = {record.get("page_number") for record, _ in child.read_spool(entry.spool)}
-        page, _ = child.PROGRESS.unpack(Path(entry.progress).read_bytes())
+        finished = {unit_of(record) for record, _ in child.read_spool(entry.spool)}
+        page, _ = child.PROGRESS.unpack(entry.progress.read_bytes())
         # The open page may have left some of its records: it is read again, or failed, as a whole.
         left = [unit for unit in task.units if unit not in finished or unit == page]
         yield TaskResult(task, entry.spool, unfinished=frozenset(left))
@@ -272,7 +285,7 @@ class _Session:
             return
         self.last_clock = now
         for entry in self.running:
-            page, count = child.PROGRESS.unpack(Path(entry.progress).read_bytes())
+            page, count = child.PROGRESS.unpack(entry.progress.read_bytes())
             if count == 0 or entry.killed is not None:
                 continue
             if entry.started is None:
