@@ -33,8 +33,9 @@ def build_defs(
     Args:
         settings: Ready settings; read from the environment and `.env` when not given.
         progress: Where stages report to.
-        pools: Whether steps wait for a slot of their pool. `quire ingest` runs one batch at a time
-            in its own process and shares the host's worker slots with the daemon's runs instead.
+        pools: Whether steps wait for a slot of their pool, and are tried again by Dagster. `quire
+            ingest` runs one batch at a time in its own process, shares the host's worker slots with
+            the daemon's runs, and stops at once when it is interrupted.
         overrides: Settings by name, such as `lake="/tmp/lake"` or `layout="off"`.
     """
     if settings is None:

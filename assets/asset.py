@@ -15,8 +15,8 @@ from assets.checks import SHARED_CHECKS, Check
 from assets.context import StageContext
 from assets.partitions import batches
 from assets.versions import stage_version
-from io_managers.publish import Staged
 from io_managers.schemas import TABLES
+from io_managers.staging import Staged
 from resources.errors import EngineError, SettingError, VersionNotAcceptedError
 from resources.settings import Settings
 from sensors.runs import PROCESS_TAG, this_process
@@ -59,7 +59,7 @@ def stage_asset(
         code_version=stage_version(stage, settings).name,
         io_manager_key="delta",
         required_resource_keys=set(_RESOURCES),
-        retry_policy=_RETRY,
+        retry_policy=_RETRY if pools else None,
         metadata={"dagster/column_schema": column_schema(stage), "dagster/table_name": stage},
         check_specs=[
             dg.AssetCheckSpec(check.__name__, asset=stage, description=check.__doc__)
@@ -81,10 +81,16 @@ def stage_asset(
             staged = build(stage_context)
         except (VersionNotAcceptedError, SettingError, EngineError) as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
+            if not pools:
+                raise
+            # Dagster would take the retry policy for a reason to start the stage again.
+            text = "interrupted; the batch is asked for again"
+            raise dg.Failure(description=text, allow_retries=False) from error
         seconds = time.monotonic() - started
         metadata = counts_metadata(staged, seconds)
         if preview is not None:
-            metadata["preview"] = dg.MetadataValue.md(preview(stage_context, staged))
+            metadata["preview"] = dg.MetadataValue.md(_shown(preview, stage_context, staged))
         results = [check(stage_context.lake, staged) for check in every]
         yield dg.MaterializeResult(
             value=staged,
@@ -101,6 +107,14 @@ def stage_asset(
         )
 
     return _asset
+
+
+def _shown(preview: Preview, context: StageContext, staged: Staged) -> str:
+    """The preview, or why there is none: something to look at must not fail a batch."""
+    try:
+        return preview(context, staged)
+    except Exception as error:  # noqa: BLE001 - the boundary, and it says so in the UI
+        return f"*no preview: {type(error).__name__}*"
 
 
 def column_schema(table: str) -> dg.TableSchema:

@@ -12,8 +12,8 @@ from typing import Final
 
 import polars as pl
 
-from io_managers.publish import Staged, staged_rows
 from io_managers.schemas import TABLES
+from io_managers.staging import Staged, staged_rows
 from resources.lake.lake import Lake
 
 FAILED_SHARE_LIMIT: Final = 0.25

@@ -37,16 +37,19 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def picture(data: bytes, alt: str, side: int = 160) -> str:
-    """An image as a small inline PNG; images over 40 megapixels are not opened."""
+def shrink(data: bytes, side: int = 160) -> bytes:
+    """An image as a PNG of at most `side` pixels a side."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
-        if image.width * image.height > 40_000_000:
-            return f"*{cell(alt)}: {image.width} x {image.height} pixels*"
+        image.draft("RGB", (side, side))
         small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
         small.thumbnail((side, side))
         out = io.BytesIO()
         small.save(out, "PNG", optimize=True)
-    encoded = base64.b64encode(out.getvalue()).decode()
-    return f"![{cell(alt)}](data:image/png;base64,{encoded})"
+    return out.getvalue()
+
+
+def picture(png: bytes, alt: str) -> str:
+    """A small PNG as inline markdown."""
+    return f"![{cell(alt)}](data:image/png;base64,{base64.b64encode(png).decode()})"

@@ -29,7 +29,7 @@ from io_managers.stage_run import MICRO_BATCH_BYTES
 from resources.lake.lake import Lake
 
 if TYPE_CHECKING:
-    from io_managers.publish import StagedFile
+    from io_managers.staging import StagedFile
 
 MIB: Final = 2**20
 IMAGE_BYTES: Final = MIB
@@ -84,7 +84,7 @@ def _publish_by_quire(lake: Lake, n_images: int) -> None:
 
 
 def _stage(lake: Lake, frame: pl.DataFrame) -> StagedFile:
-    from io_managers.publish import stage_file
+    from io_managers.staging import stage_file
 
     return stage_file(lake, "image_data", frame, {"batch": BATCH})
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import dagster as dg
 import polars as pl
 
-from io_managers.publish import Staged, publish_staged
+from io_managers.publish import publish_staged
+from io_managers.staging import Staged
 from resources.errors import SchemaMismatchError, SupersededRunError, VersionNotAcceptedError
 from resources.lake.lake import Lake
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from io_managers.publish import Staged, StagedFile, claim_epoch, published_epoch, stage_file
+from io_managers.publish import claim_epoch, partition_files, published_epoch
 from io_managers.schemas import TABLES
+from io_managers.staging import Staged, StagedFile, lake_frame, stage_file
 from io_managers.versions import StageVersion, register, require_accepted
 from resources.errors import NOT_CHARGED, is_quarantined
 from resources.lake.lake import Lake
@@ -48,9 +49,25 @@ class StageRun:
     """Collects one stage's rows and failures for one batch, and ends in a `Staged` handle."""
 
     def __init__(
-        self, lake: Lake, version: StageVersion, batch: str, run_id: str, *, gate: str = "block"
+        self,
+        lake: Lake,
+        version: StageVersion,
+        batch: str,
+        run_id: str,
+        *,
+        gate: str = "block",
+        beside: str | None = None,
     ) -> None:
         """Claim an epoch and read what is published.
+
+        Args:
+            lake: Where the tables are.
+            version: What this run makes.
+            batch: The batch.
+            run_id: Dagster's run; a failure is charged once in it.
+            gate: `QUIRE_GATE`.
+            beside: A table that is published with the stage's own; when a crash left the two of
+                different runs, no row counts as current.
 
         Raises:
             VersionNotAcceptedError: Before any work is done for rows that could not be published.
@@ -65,7 +82,9 @@ class StageRun:
         self.epoch = claim_epoch(lake, self.stage, batch)
         self.counts: Counter[str] = Counter()
         self.now = datetime.now(UTC)
-        self._published = published_epoch(lake, self.stage, batch) is not None
+        mark = published_epoch(lake, self.stage, batch)
+        self._published = mark is not None
+        self._whole = beside is None or published_epoch(lake, beside, batch) == mark
         self._buffers: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._sizes: Counter[str] = Counter()
         self._files: dict[str, list[StagedFile]] = defaultdict(list)
@@ -83,32 +102,79 @@ class StageRun:
     # What is current --------------------------------------------------------------------------
 
     def carry(
-        self, inputs: Mapping[str, str], *, unit: str = "doc_id", by_page: bool = False
+        self,
+        inputs: Mapping[str, str],
+        *,
+        unit: str = "doc_id",
+        by_page: bool = False,
+        settled: Collection[str] = (),
     ) -> pl.DataFrame:
         """Keep published rows that are current and return their keys; all else is to be done.
 
         A row is current when its version is this run's, its `input_sha256` equals what the stage
-        would read now, and its failure, if it has one, is final.
+        would read now, and it is final: without a failure, or with one that is in quarantine. A
+        failed row that no failure accounts for (a crash cleared it) is done again.
 
         Args:
             inputs: `input_sha256` by document (or by uri for `files`).
             unit: The column that `inputs` is keyed by.
             by_page: Whether single pages of a document may be carried over.
+            settled: Documents whose failed rows are final because an earlier stage failed them.
         """
-        rows = self.lake.read(self.stage, self._carried.columns, batch=self.batch)
+        marks = [c for c in ("status", "error_class") if c in TABLES[self.stage].columns]
+        columns = list(dict.fromkeys([unit, *self._carried.columns, *marks]))
+        rows = self.lake.read(self.stage, columns, batch=self.batch)
+        total = rows.height
         wanted = pl.DataFrame(
             {unit: list(inputs), "_input": list(inputs.values())},
             schema={unit: pl.String, "_input": pl.String},
         )
-        current = rows.filter(pl.col("version") == self.version).join(
+        rows = rows.filter(pl.col("version") == self.version).join(
             wanted, on=unit, how="inner", maintain_order="left"
         )
-        current = current.filter(pl.col("input_sha256") == pl.col("_input")).drop("_input")
-        current = self._without_retries(current, unit, by_page=by_page)
-        self._changed = self._changed or current.height < rows.height
-        self._keep_failures(set(inputs))
-        self._carried = current
-        return current
+        rows = rows.filter((pl.col("input_sha256") == pl.col("_input")) & self._whole)
+        rows = rows.filter(~self._open_rows(rows, unit, by_page=by_page, settled=settled))
+        self._carried = rows.select(self._carried.columns)
+        self._changed = self._changed or rows.height < total
+        self._keep_failures(unit, by_page=by_page)
+        return self._carried
+
+    def _open_rows(
+        self, rows: pl.DataFrame, unit: str, *, by_page: bool, settled: Collection[str]
+    ) -> pl.Series:
+        """Which rows are not final, whole documents at once unless `by_page`."""
+        given_up = {(r[unit], r["page_number"]) for r in self._earlier.values() if r["quarantined"]}
+        retried = {
+            (r[unit], r["page_number"]) for r in self._earlier.values() if not r["quarantined"]
+        }
+        failed = rows["error_class"].is_not_null() if "error_class" in rows.columns else None
+        units = rows[unit].to_list()
+        pages = (
+            rows["page_number"].to_list() if "page_number" in rows.columns else [None] * len(units)
+        )
+        bad = failed.to_list() if failed is not None else [False] * len(units)
+        open_rows = [
+            bool({(u, p), (u, None)} & retried)
+            or (b and u not in settled and not {(u, p), (u, None)} & given_up)
+            for u, p, b in zip(units, pages, bad, strict=True)
+        ]
+        if not by_page:
+            units_open = {u for u, is_open in zip(units, open_rows, strict=True) if is_open}
+            units_open |= {u for u, _ in retried}
+            open_rows = [u in units_open for u in units]
+        return pl.Series(open_rows, dtype=pl.Boolean)
+
+    def _keep_failures(self, unit: str, *, by_page: bool) -> None:
+        """Failures in quarantine stay with the rows that they account for."""
+        kept = set(self._carried[unit])
+        pages = set(self._carried.select(unit, "page_number").iter_rows()) if by_page else set()
+        for key, row in self._earlier.items():
+            page = row["page_number"]
+            stays = (
+                (row[unit], page) in pages if by_page and page is not None else row[unit] in kept
+            )
+            if row["quarantined"] and stays:
+                self._failures[key] = row
 
     def keep_published(self, units: Collection[str], *, unit: str = "doc_id") -> set[str]:
         """Keep every published row of these documents as it is; returns those with a good row.
@@ -130,39 +196,28 @@ class StageRun:
                 self._failures.setdefault(_failure_key(row), row)
         return kept
 
-    def _without_retries(self, rows: pl.DataFrame, unit: str, *, by_page: bool) -> pl.DataFrame:
-        retried = [row for row in self._earlier.values() if not row["quarantined"]]
-        whole = {
-            row[unit]
-            for row in retried
-            if row[unit] is not None and (not by_page or row["page_number"] is None)
-        }
-        rows = rows.filter(~pl.col(unit).is_in(list(whole)))
-        pages = [
-            (row[unit], row["page_number"]) for row in retried if row["page_number"] is not None
-        ]
-        if by_page and pages:
-            frame = pl.DataFrame(
-                pages, schema={unit: pl.String, "page_number": pl.Int32}, orient="row"
+    def _keep_files(self, table: str, keys: pl.DataFrame) -> None:
+        """Keep published files whose rows all stay; of others, copy the rows that do.
+
+        A file is at most a micro-batch, so one at a time bounds memory, and a batch of images of
+        which one document changed is not written again.
+        """
+        handle = self.lake.open(table)
+        if handle is None:
+            return
+        on = keys.columns
+        for present in partition_files(handle, {"batch": self.batch}):
+            file = StagedFile(
+                present["path"], present["num_records"], present["size_bytes"], "", published=True
             )
-            rows = rows.join(frame, on=[unit, "page_number"], how="anti", maintain_order="left")
-        return rows
-
-    def _keep_failures(self, wanted: Collection[str]) -> None:
-        for key, row in self._earlier.items():
-            if row["quarantined"] and key[0] in wanted:
-                self._failures[key] = row
-
-    def _copy(self, table: str, keys: pl.DataFrame) -> None:
-        """Copy published rows, a chunk at a time, so that a batch of images is never held."""
-        rows = self.lake.scan(table, batch=self.batch).join(
-            keys.lazy(), on=keys.columns, how="semi", maintain_order="left"
-        )
-        for frame in rows.collect_batches(chunk_size=256, maintain_order=True):
-            if frame.height:
-                self._files[table].append(
-                    stage_file(self.lake, table, frame, {"batch": self.batch})
-                )
+            rows = lake_frame(self.lake, table, [file], [c for c in on if c != "batch"])
+            stays = rows.join(keys, on=on, how="semi").height
+            if stays == rows.height:
+                self._files[table].append(file)
+            elif stays:
+                whole = lake_frame(self.lake, table, [file], TABLES[table].data_columns)
+                part = whole.join(keys, on=on, how="semi", maintain_order="left")
+                self._files[table].append(stage_file(self.lake, table, part, {"batch": self.batch}))
 
     # What is new ------------------------------------------------------------------------------
 
@@ -224,7 +279,7 @@ class StageRun:
         tables: dict[str, tuple[StagedFile, ...]] = {}
         for table, rows in kept.items():
             if self._changed and not rows.is_empty():
-                self._copy(table, rows)
+                self._keep_files(table, rows)
             self._flush(table)
             tables[table] = tuple(self._files[table])
         return Staged(
@@ -234,6 +289,7 @@ class StageRun:
             epoch=self.epoch,
             tables=tables,
             failures=tuple(self._failures[key] for key in sorted(self._failures)),
+            cleared=tuple(row for key, row in self._earlier.items() if key not in self._failures),
             counts=dict(self.counts),
             unchanged=not self._changed,
         )

@@ -81,9 +81,14 @@ def register(lake: Lake, version: StageVersion, gate: str) -> str:
         known = rows.filter(
             (pl.col("stage") == version.stage) & (pl.col("version") == version.name)
         )
+        newest = rows.filter(
+            (pl.col("stage") == version.stage) & (pl.col("state") == "accepted")
+        ).sort("decided_at")
+        is_newest = not newest.is_empty() and newest["version"][-1] == version.name
         first = rows.filter(pl.col("stage") == version.stage).is_empty()
         open_gate = gate in ("warn", "off")
-        if not known.is_empty() and (known["state"][0] != "candidate" or not open_gate):
+        settled = not known.is_empty() and known["state"][0] == "rejected"
+        if not known.is_empty() and (settled or is_newest or not open_gate):
             return str(known["state"][0])
         state = "accepted" if first or open_gate else "candidate"
         kept = rows.filter((pl.col("stage") != version.stage) | (pl.col("version") != version.name))

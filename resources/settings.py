@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ class Settings:
 
     landing: str
     lake: str
-    storage_options: dict[str, str]
+    storage_options: dict[str, str] = field(repr=False)
     keep_sources: bool
     ocr: str
     layout: bool
@@ -42,8 +42,8 @@ class Settings:
     model: str | None
     model_revision: str | None
     base_url: str | None
-    api_key: str | None
-    passwords: tuple[str, ...]
+    api_key: str | None = field(repr=False)
+    passwords: tuple[str, ...] = field(repr=False)
     workers: int
     worker_memory_mb: int
     page_timeout: float

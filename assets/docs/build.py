@@ -12,8 +12,8 @@ from typing import Any, Final
 from assets.context import StageContext, chunks, digest, owned_documents, rows_by_document
 from assets.items import do_documents
 from assets.versions import stage_version
-from io_managers.publish import Staged
 from io_managers.stage_run import StageRun, Subject
+from io_managers.staging import Staged
 from resources.workers.pool import TaskFailure
 
 _STITCH: Final = "assets.docs.work:stitch_documents"

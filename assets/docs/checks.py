@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assets.checks import CheckResult
 from assets.context import owned_documents
-from io_managers.publish import Staged, staged_rows
+from io_managers.staging import Staged, staged_rows
 from resources.lake.lake import Lake
 
 

@@ -14,8 +14,8 @@ import polars as pl
 from assets.context import StageContext, digest
 from assets.versions import stage_version
 from io_managers.contents import claim
-from io_managers.publish import Staged
 from io_managers.stage_run import StageRun, Subject
+from io_managers.staging import Staged
 from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
 from resources.landing.sightings import local_copy
 from resources.workers.pool import Task

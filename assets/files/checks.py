@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assets.checks import CheckResult
-from io_managers.publish import Staged, staged_rows
+from io_managers.staging import Staged, staged_rows
 from resources.lake.lake import Lake
 
 

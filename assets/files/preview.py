@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assets.context import StageContext
 from assets.preview import table
-from io_managers.publish import Staged, staged_rows
+from io_managers.staging import Staged, staged_rows
 
 _COLUMNS = ["file_name", "status", "error_class", "n_pages", "n_bytes", "title"]
 

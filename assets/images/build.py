@@ -14,10 +14,10 @@ import polars as pl
 from assets.context import StageContext, chunks, digest, readable_documents, rows_by_document
 from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
-from io_managers.publish import Staged
 from io_managers.schemas import IMAGES
 from io_managers.stage_run import StageRun, Subject
-from resources.errors import ErrorClass
+from io_managers.staging import Staged
+from resources.errors import SOURCE_GONE, ErrorClass
 from resources.workers.pool import TaskFailure
 
 _EXTRACT: Final = "assets.images.extract:extract_images"
@@ -30,7 +30,14 @@ def build_images(context: StageContext) -> Staged:
     """Extract the images of every document that this batch owns."""
     settings = context.settings
     version = stage_version("images", settings)
-    run = StageRun(context.lake, version, context.batch, context.run_id, gate=settings.gate)
+    run = StageRun(
+        context.lake,
+        version,
+        context.batch,
+        context.run_id,
+        gate=settings.gate,
+        beside="image_data",
+    )
     documents = readable_documents(context.lake, context.batch).to_dicts()
     inputs = _inputs(context, documents)
     carried = run.carry(inputs)
@@ -42,7 +49,9 @@ def build_images(context: StageContext) -> Staged:
     writer.total = sum(d["n_pages"] for d in todo)
     for chunk in chunks(todo):
         _extract(context, writer, chunk)
-    empty |= {d["doc_id"] for d in todo} - writer.documents
+    # Documents whose source is gone were kept or failed: nobody looked for images in them.
+    looked_at = {d["doc_id"] for d in todo} - set(run.carried["doc_id"]) - writer.gone
+    empty |= looked_at - writer.documents
     lines = [f"{doc_id}:{inputs[doc_id]}" for doc_id in sorted(empty)]
     context.lake.put(_empty_path(context, run), "\n".join(lines).encode())
     kept = _bytes_of(context, run)
@@ -63,6 +72,13 @@ def _without_images(context: StageContext, run: StageRun, inputs: Mapping[str, s
     held = context.lake.get(path)
     known = set((held or b"").decode().split())
     return {doc_id for doc_id, value in inputs.items() if f"{doc_id}:{value}" in known}
+
+
+def _ever_empty(context: StageContext) -> set[str]:
+    """Documents in which some version found no image."""
+    folder = f"_quire/no_images/{context.batch}"
+    held = [context.lake.get(f"{folder}/{name}") or b"" for name in context.lake.names(folder)]
+    return {line.partition(":")[0] for text in held for line in text.decode().split()}
 
 
 def _empty_path(context: StageContext, run: StageRun) -> str:
@@ -94,10 +110,15 @@ def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, A
         )
         for d in documents
     ]
+    never_any = _ever_empty(context)
     for result in read_in_slices(context, writer.run, _EXTRACT, jobs, SLICE_PAGES):
         for record, blob in result.records():
             writer.add(result.task.document, record, blob)
         if result.failure is not None:
+            if result.failure.error_class in SOURCE_GONE:
+                writer.gone.add(result.task.document)
+                if result.task.document in never_any:
+                    continue  # no image before, and none now
             writer.fail(result.task.document, result.failure)
         writer.pages += len(result.task.units)
         context.progress.report("images", context.batch, writer.pages, writer.total)
@@ -129,6 +150,7 @@ class _Writer:
         self.inputs = inputs
         self.stored = stored
         self.added: list[str] = []
+        self.gone: set[str] = set()
         self.documents: set[str] = set()
         self.pages = self.total = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from assets.checks import CheckResult
-from io_managers.publish import Staged, staged_rows
+from io_managers.staging import Staged, staged_rows
 from resources.lake.lake import Lake
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import polars as pl
 
 from assets.context import StageContext
 from assets.preview import picture, table
-from io_managers.publish import Staged, lake_frame, staged_rows
+from io_managers.staging import Staged, lake_frame, staged_rows
+from resources.workers.pool import Task
 
 _ROW = ["doc_id", "page_number", "role", "format", "width", "height", "n_bytes", "status"]
 _N_PICTURES = 6
@@ -24,12 +29,25 @@ def preview_images(context: StageContext, staged: Staged) -> str:
 
 def _pictures(context: StageContext, staged: Staged, wanted: list[str]) -> str:
     """Thumbnails, reading one staged file at a time."""
-    found: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="quire-preview-") as folder:
+        paths = [str(path) for path in _written(context, staged, wanted, Path(folder))]
+        name = "assets.images.thumbnail:shrink_images"
+        return " ".join(
+            picture(blob, Path(paths[record["unit"] - 1]).name[:8])
+            for result in context.workers.run([Task("preview", name, {"paths": paths})])
+            for record, blob in result.records()
+            if blob is not None
+        )
+
+
+def _written(
+    context: StageContext, staged: Staged, wanted: list[str], folder: Path
+) -> Iterator[Path]:
     for file in staged.tables.get("image_data", ()):
         hashes = lake_frame(context.lake, "image_data", [file], ["sha256"])
         if not set(hashes["sha256"]) & set(wanted):
             continue
         data = lake_frame(context.lake, "image_data", [file], ["sha256", "data"])
         for sha256, blob in data.filter(pl.col("sha256").is_in(wanted)).iter_rows():
-            found.append(picture(blob, sha256[:8]))
-    return " ".join(found)
+            (folder / sha256).write_bytes(blob)
+            yield folder / sha256

@@ -13,9 +13,9 @@ import polars as pl
 from assets.context import StageContext, readable_documents
 from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
-from io_managers.publish import Staged
 from io_managers.schemas import PAGES
 from io_managers.stage_run import StageRun, Subject
+from io_managers.staging import Staged
 from resources.errors import SOURCE_GONE
 from resources.workers.pool import TaskFailure
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.checks import CheckResult
 from assets.context import readable_documents
-from io_managers.publish import Staged, staged_rows
+from io_managers.staging import Staged, staged_rows
 from resources.lake.lake import Lake
 
 

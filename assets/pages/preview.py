@@ -6,7 +6,7 @@ import polars as pl
 
 from assets.context import StageContext, readable_documents
 from assets.preview import picture, table
-from io_managers.publish import Staged, staged_rows
+from io_managers.staging import Staged, staged_rows
 from resources.errors import DocumentError
 from resources.landing.sightings import local_copy
 from resources.workers.pool import Task

@@ -14,8 +14,8 @@ from assets.context import StageContext, digest, owned_documents
 from assets.items import do_documents
 from assets.summaries.inputs import summarise_rows
 from assets.versions import stage_version
-from io_managers.publish import Staged
 from io_managers.stage_run import StageRun, Subject
+from io_managers.staging import Staged
 from resources.summariser.base import Summariser, SummaryRecord, without_summary
 from resources.summariser.make import make_summariser
 from resources.workers.pool import TaskFailure
@@ -35,7 +35,8 @@ def build_summaries(context: StageContext) -> Staged:
         doc_id: digest(content, status)
         for doc_id, content, status in documents.select(_INPUT[:3]).iter_rows()
     }
-    carried = set(run.carry(inputs)["doc_id"])
+    failed = set(documents.filter(pl.col("status") == "failed")["doc_id"])
+    carried = set(run.carry(inputs, settled=failed)["doc_id"])
     run.counts["carried"] = len(carried)
     todo = [doc_id for doc_id in inputs if doc_id not in carried]
     causes = dict(

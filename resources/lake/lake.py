@@ -104,7 +104,9 @@ class Lake:
                 continue  # another process created it between our two looks
             except (DeltaError, OSError) as error:
                 if self.open(name) is None:
-                    raise LakeError(_mend(f"cannot create table {name}", self.root, error)) from error
+                    raise LakeError(
+                        _mend(f"cannot create table {name}", self.root, error)
+                    ) from error
         raise LakeError(f"cannot create table {name} under {self.root}: too many writers")
 
     def read(
@@ -241,9 +243,7 @@ class Lake:
     def check_writable(self) -> None:
         """Find out now, with an error that says the mend, whether this lake can be written."""
         if self.local and Path(self.root).exists() and not Path(self.root).is_dir():
-            raise LakeError(
-                f"the lake {self.root} is a file: set QUIRE_LAKE or --lake to a folder"
-            )
+            raise LakeError(f"the lake {self.root} is a file: set QUIRE_LAKE or --lake to a folder")
         self.put("_quire/writable", b"ok\n")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from io_managers.publish import claim_epoch, commit_partition, stage_file
+from io_managers.publish import claim_epoch, commit_partition
+from io_managers.staging import stage_file
 from resources.lake.batches import forget_requests
 from resources.lake.lake import Lake
 
@@ -37,7 +38,8 @@ def release(lake: Lake, batch: str, doc_id: str | None, uri: str) -> int:
         partition = {"batch": batch, "stage": stage}
         epoch = claim_epoch(lake, stage, batch)
         file = stage_file(lake, "failures", rows, partition)
-        commit_partition(lake, "failures", [file], partition, f"failures/{batch}/{stage}", epoch)
+        number = 2 * epoch + 1  # as a run's last word on its failures is numbered
+        commit_partition(lake, "failures", [file], partition, f"failures/{batch}/{stage}", number)
     if stages:
         forget_requests(lake, batch)
     return count

@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from io_managers.publish import StagedFile, stage_file
 from io_managers.schemas import DOCS
+from io_managers.staging import StagedFile, stage_file
 from io_managers.versions import StageVersion, register
 from resources.lake.lake import Lake
 

@@ -9,15 +9,14 @@ import polars as pl
 import pytest
 
 from io_managers.publish import (
-    Staged,
     claim_epoch,
     publish,
     publish_failures,
     publish_staged,
     published_epoch,
-    stage_file,
 )
 from io_managers.schemas import DOCS, TABLES
+from io_managers.staging import Staged, stage_file
 from io_managers.versions import StageVersion, register
 from resources.errors import SchemaMismatchError, SupersededRunError, VersionNotAcceptedError
 from resources.lake.lake import Lake
