@@ -75,12 +75,14 @@ def rows_by_document(
     batch: str,
     documents: Sequence[str],
     columns: Sequence[str] | None = None,
+    *changes: pl.Expr,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Rows of some documents of a batch, grouped and in key order."""
+    """Rows of some documents of a batch, grouped and in key order; `changes` replace columns."""
     keys = ["doc_id", "page_number", "image_index"]
     frame = (
         lake.scan(table, columns, batch=batch)
         .filter(pl.col("doc_id").is_in(list(documents)))
+        .with_columns(*changes)
         .collect()
     )
     frame = frame.sort([key for key in keys if key in frame.columns])

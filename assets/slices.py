@@ -26,6 +26,8 @@ class Job:
     uri: str
     pages: Sequence[int]
     payload: Mapping[str, Any]
+    complete: bool = True
+    """Whether every page must be answered for (a page without images has nothing to say)."""
 
 
 def read_in_slices(
@@ -40,7 +42,9 @@ def read_in_slices(
 
     def tasks() -> Iterator[Task]:
         for job in jobs:
-            task = Task(job.doc_id, function, dict(job.payload), tuple(job.pages))
+            task = Task(
+                job.doc_id, function, dict(job.payload), tuple(job.pages), complete=job.complete
+            )
             try:
                 with local_copy(job.uri, None, None) as path:
                     task.payload.update(

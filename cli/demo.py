@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from cli.exit_codes import of_error
 from cli.home import prepare_home
 from cli.samples.make import PASSWORDS, make_samples
 from resources.errors import QuireError
@@ -30,7 +31,10 @@ def main() -> None:
         raise SystemExit(_demo(console))
     except QuireError as error:
         sys.stderr.write(f"quire: {error}\n")
-        raise SystemExit(1) from None
+        raise SystemExit(of_error(error)) from None
+    except KeyboardInterrupt as error:
+        sys.stderr.write("quire: interrupted; run make demo again and it goes on from here\n")
+        raise SystemExit(of_error(error)) from None
 
 
 def _demo(console: Console) -> int:

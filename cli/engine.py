@@ -1,21 +1,30 @@
 """Ingestion run to its end in this process: the scan, manifest, batches and assets of the sensor.
 
-Here: ticking until nothing waits, running each batch as a real Dagster run, and running it again
-while a failure may be mended. Not here: what is printed (`ingest.py`).
+Here: ticking until nothing waits, running each batch as a real Dagster run, again while a failure
+may be mended, and waiting for batches that another run holds. Not here: what is printed
+(`ingest.py`) or how an interrupt is heard (`interrupts.py`).
 """
 
 from __future__ import annotations
 
 import time
+import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import dagster as dg
 
+from cli.interrupts import noting_interrupts
 from definitions import INGEST_JOB, build_defs
+from io_managers.schemas import STAGES
 from resources.errors import MAX_ATTEMPTS, SettingError
 from resources.lake.batches import (
-    record_request,
+    all_batches,
+    finished_batches,
+    forget_requests,
+    published_batches,
     retryable_batches,
     unfinished_batches,
 )
@@ -23,9 +32,10 @@ from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.telemetry.progress import Progress
 from sensors.runs import (
+    NO_RUN_RETRIES,
     PROCESS_TAG,
     add_partitions,
-    end_runs_of_dead_processes,
+    end_lost_runs,
     running_batches,
     this_process,
 )
@@ -33,6 +43,10 @@ from sensors.scan import Tick, tick
 
 MAX_WAIT_SECONDS = 120.0
 """How long `quire ingest` waits for files still being written; the sensor takes the rest."""
+ELSEWHERE: Final = "elsewhere"
+"""Reported as the stage of a batch that another run holds: stages published, of all stages."""
+_LOOK_AGAIN_SECONDS: Final = 1.0
+_SUPERSEDED: Final = "superseded_run"
 
 
 @dataclass
@@ -46,6 +60,8 @@ class Ingested:
     batches: list[str] = field(default_factory=list)
     runs: int = 0
     failed_runs: dict[str, str] = field(default_factory=dict)
+    covered: frozenset[str] = frozenset()
+    """Batches that this command answered for; others may have come since, and are in work."""
 
 
 def ingest(settings: Settings, locations: Sequence[str], progress: Progress) -> Ingested:
@@ -53,15 +69,20 @@ def ingest(settings: Settings, locations: Sequence[str], progress: Progress) -> 
 
     Raises:
         QuireError: The landing zone or the lake cannot be used at all.
+        KeyboardInterrupt: An interrupt came; the run that was going on has been ended.
     """
     lake = Lake(settings.lake, settings.storage_options)
     lake.check_writable()
     result = Ingested()
     _tick_until_taken(lake, settings, locations, result)
+    result.covered = frozenset(all_batches(lake))
     todo = unfinished_batches(lake)
     todo += [batch for batch in retryable_batches(lake) if batch not in todo]
     if todo:
-        _run_all(lake, settings, todo, progress, result)
+        job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
+        with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
+            add_partitions(instance, todo)
+            _Batches(lake, instance, job, progress, result).run_all(todo)
     return result
 
 
@@ -83,38 +104,115 @@ def _tick_until_taken(
         time.sleep(max(settings.stable_seconds, 0.05))
 
 
-def _run_all(
-    lake: Lake, settings: Settings, todo: list[str], progress: Progress, result: Ingested
-) -> None:
-    job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
-    with dg.DagsterInstance.get() as instance:
-        end_runs_of_dead_processes(instance)
-        add_partitions(instance, todo)
-        for batch in todo:
-            for _ in range(MAX_ATTEMPTS):
-                if batch in running_batches(instance):
-                    break  # the daemon has it: its run goes on there
-                record_request(lake, batch)
-                result.runs += 1
-                error = _run(job, instance, batch)
-                if error is not None:
-                    result.failed_runs[batch] = error
-                    break
-                if batch not in retryable_batches(lake):
-                    break
+def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    """The same instance, which leaves stdout and stderr of this process alone.
 
-
-def _run(job: dg.JobDefinition, instance: dg.DagsterInstance, batch: str) -> str | None:
-    tags = {"quire/source": "cli", PROCESS_TAG: this_process()}
-    outcome = job.execute_in_process(
-        partition_key=batch,
-        instance=instance,
-        tags=tags,
-        raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    Dagster's default sends both through files that `tail` processes copy back to the terminal: the
+    progress bar would move once a second, and ^C would print those processes' tracebacks.
+    """
+    ref = instance.get_ref()
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        nothing = type(ephemeral.compute_log_manager)
+    nowhere = ref.compute_logs_data._replace(
+        module_name=nothing.__module__, class_name=nothing.__name__, config_yaml="{}"
     )
-    if outcome.success:
-        return None
+    return dg.DagsterInstance.from_ref(ref._replace(compute_logs_data=nowhere))
+
+
+@dataclass
+class _Batches:
+    """The batches of one `quire ingest`, run here or waited for."""
+
+    lake: Lake
+    instance: dg.DagsterInstance
+    job: dg.JobDefinition
+    progress: Progress
+    result: Ingested
+    superseded: Counter[str] = field(default_factory=Counter)
+
+    def run_all(self, todo: Sequence[str]) -> None:
+        """Run every batch that no other run holds, then wait for the others to be finished."""
+        pending = list(todo)
+        met_elsewhere: set[str] = set()
+        while pending:
+            end_lost_runs(self.instance)
+            held = running_batches(self.instance)
+            met_elsewhere |= held.intersection(pending)
+            batch = next((name for name in pending if name not in held), None)
+            if batch is None:
+                self._show_waiting(pending)
+                time.sleep(_LOOK_AGAIN_SECONDS)
+                continue
+            pending.remove(batch)
+            if batch in met_elsewhere and self._is_done(batch):
+                self.progress.report(ELSEWHERE, batch, len(STAGES), len(STAGES))
+                continue
+            if not self._run_to_end(batch):
+                met_elsewhere.add(batch)
+                pending.append(batch)
+
+    def _is_done(self, batch: str) -> bool:
+        finished = batch in finished_batches(self.lake, [batch])
+        return finished and batch not in retryable_batches(self.lake)
+
+    def _show_waiting(self, batches: Sequence[str]) -> None:
+        published = [published_batches(self.lake, stage, batches) for stage in STAGES]
+        for batch in batches:
+            done = sum(batch in found for found in published)
+            self.progress.report(ELSEWHERE, batch, done, len(STAGES))
+
+    def _run_to_end(self, batch: str) -> bool:
+        """Run a batch until nothing more can be mended; False when another run was before it."""
+        for _ in range(MAX_ATTEMPTS):
+            self.result.runs += 1
+            error = self._run(batch)
+            if error is not None:
+                self.superseded[batch] += _SUPERSEDED in error
+                if _SUPERSEDED in error and self.superseded[batch] < MAX_ATTEMPTS:
+                    return False
+                self.result.failed_runs[batch] = error
+                return True
+            if batch not in retryable_batches(self.lake):
+                break
+            if batch in running_batches(self.instance):
+                return False
+        # Healing is for batches that nobody looks after: what a person asked for starts it anew.
+        forget_requests(self.lake, batch)
+        return True
+
+    def _run(self, batch: str) -> str | None:
+        """One run of a batch; returns why it failed, if it did."""
+        run_id = str(uuid.uuid4())
+        with noting_interrupts() as interrupted:
+            try:
+                outcome = self.job.execute_in_process(
+                    partition_key=batch,
+                    instance=self.instance,
+                    run_id=run_id,
+                    tags={"quire/source": "cli", PROCESS_TAG: this_process(), **NO_RUN_RETRIES},
+                    raise_on_error=False,
+                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                )
+            except BaseException:
+                # Dagster has an exception of its own for interrupts, which is no KeyboardInterrupt.
+                if interrupted():
+                    raise KeyboardInterrupt from None
+                raise
+            finally:
+                self._end(run_id)
+            if interrupted():
+                raise KeyboardInterrupt
+        return None if outcome.success else _why(outcome)
+
+    def _end(self, run_id: str) -> None:
+        """See that a run that was left in the middle does not stay STARTED."""
+        run = self.instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self.instance.report_run_canceled(run, "interrupted; the next run goes on from here")
+
+
+def _why(outcome: dg.ExecuteInProcessResult) -> str:
+    """The first failed step's own words."""
     for event in outcome.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
             error = event.step_failure_data.error

@@ -6,9 +6,12 @@ Here: the command, its progress bar and what it says at the end. Not here: the w
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 from rich.console import Console
 
@@ -16,11 +19,12 @@ from cli.exit_codes import ExitCode, of_states
 from cli.home import prepare_home
 from cli.instance import running_batches
 from cli.options import JsonOption, LakeOption
-from cli.progress import progress_bar
+from cli.progress import progress_bar, progress_lines
 from cli.terminal import say, say_json, warn
 from resources.lake.lake import Lake
 from resources.lake.states import files_states
 from resources.settings import absolute_location, load_settings
+from resources.telemetry.progress import Progress
 
 
 def ingest(
@@ -43,12 +47,11 @@ def ingest(
     prepare_home(settings)
     from cli.engine import ingest as run_ingest  # imports Dagster: over a second
 
-    console = Console(stderr=True)
-    with progress_bar(console, quiet=as_json or not console.is_terminal) as progress:
+    with _progress(as_json=as_json) as progress:
         result = run_ingest(settings, locations, progress)
     table = Lake(settings.lake, settings.storage_options)
     states = files_states(table, running_batches(settings))
-    counts = {row["state"]: row["len"] for row in states.group_by("state").len().to_dicts()}
+    counts = _counts(states)
     report: dict[str, Any] = {
         "lake": settings.lake,
         "seen": result.seen,
@@ -67,8 +70,24 @@ def ingest(
         _say(report)
     for batch, error in result.failed_runs.items():
         warn(f"{batch}: {error}")
-    code = ExitCode.CANNOT_GO_ON if result.failed_runs else of_states(counts)
-    raise typer.Exit(code)
+    ours = _counts(states.filter(pl.col("batch").is_in(list(result.covered))))
+    raise typer.Exit(ExitCode.CANNOT_GO_ON if result.failed_runs else of_states(ours))
+
+
+@contextmanager
+def _progress(*, as_json: bool) -> Iterator[Progress]:
+    console = Console(stderr=True)
+    if as_json:
+        yield Progress()
+    elif console.is_terminal:
+        with progress_bar(console) as bar:
+            yield bar
+    else:
+        yield progress_lines(say)
+
+
+def _counts(states: pl.DataFrame) -> dict[str, int]:
+    return {row["state"]: row["len"] for row in states.group_by("state").len().to_dicts()}
 
 
 def _say(report: dict[str, Any]) -> None:
@@ -76,6 +95,8 @@ def _say(report: dict[str, Any]) -> None:
         f"{report['seen']} PDFs seen, {report['taken']} new in {len(report['batches'])} batches, "
         f"{report['runs']} runs"
     )
+    if report["batches"]:
+        say(f"batches: {', '.join(report['batches'])}")
     states = ", ".join(f"{n} {state}" for state, n in sorted(report["states"].items()))
     say(f"files: {states}")
     if report["waiting"]:

@@ -1,11 +1,12 @@
-"""The progress bar of `quire ingest`: which stage of which batch, how far and how fast.
+"""The progress of `quire ingest`: which stage of which batch, how far and how fast.
 
-Here: showing steps. Not here: who reports them (`assets/*/build.py`).
+Here: showing steps, as a bar or as lines. Not here: who reports them (`assets/*/build.py`; waiting
+for another run, `engine.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -30,6 +31,7 @@ _UNITS = {
     "images": "pages",
     "docs": "docs",
     "summaries": "docs",
+    "elsewhere": "stages",
 }
 
 
@@ -43,11 +45,8 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress_bar(console: Console, *, quiet: bool = False) -> Iterator[Progress]:
-    """A progress object that draws one line per running stage; with `quiet`, draws nothing."""
-    if quiet:
-        yield Progress()
-        return
+def progress_bar(console: Console) -> Iterator[Progress]:
+    """A progress object that draws one line per running stage."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -60,6 +59,7 @@ def progress_bar(console: Console, *, quiet: bool = False) -> Iterator[Progress]
         lines: dict[tuple[str, str], TaskID] = {}
 
         def show(step: Step) -> None:
+            _hide_what_was_waited_for(bar, lines, step)
             key = (step.batch, step.stage)
             if key not in lines:
                 text = f"{step.batch} {step.stage:<9}"
@@ -68,3 +68,22 @@ def progress_bar(console: Console, *, quiet: bool = False) -> Iterator[Progress]
             bar.update(lines[key], completed=step.done, total=step.total)
 
         yield Progress(show)
+
+
+def _hide_what_was_waited_for(bar: Bar, lines: dict[tuple[str, str], TaskID], step: Step) -> None:
+    """A batch that another run held, and that is run here after all, has lines of its own now."""
+    waited = None if step.stage == "elsewhere" else lines.pop((step.batch, "elsewhere"), None)
+    if waited is not None:
+        bar.remove_task(waited)
+
+
+def progress_lines(say: Callable[[str], None]) -> Progress:
+    """Progress where there is no terminal: one line per batch that another run holds, no more."""
+    told: set[str] = set()
+
+    def show(step: Step) -> None:
+        if step.stage == "elsewhere" and step.batch not in told:
+            told.add(step.batch)
+            say(f"{step.batch} is in another run (make dev, or another quire): waiting for it")
+
+    return Progress(show)

@@ -22,7 +22,7 @@ from io_managers.versions import StageVersion, register, require_accepted
 from resources.errors import NOT_CHARGED, is_quarantined
 from resources.lake.lake import Lake
 
-MICRO_BATCH_BYTES: Final = 32 * 2**20
+MICRO_BATCH_BYTES: Final = 16 * 2**20
 """A micro-batch is written at this size: it bounds the parent's memory, not the batch."""
 MICRO_BATCH_ROWS: Final = 2_000
 _WHOLE: Final = -1

@@ -18,7 +18,7 @@ from resources.lake.batches import (
 from resources.lake.batches import unfinished_batches as find_unfinished
 from resources.lake.lake import Lake
 from resources.settings import Settings
-from sensors.runs import add_partitions, end_runs_of_dead_processes, running_batches
+from sensors.runs import NO_RUN_RETRIES, add_partitions, end_lost_runs, running_batches
 from sensors.scan import tick
 
 RUNS_A_TICK = 25
@@ -40,8 +40,8 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         seen = tick(lake, settings, [settings.landing], linger=True)
         unfinished = find_unfinished(lake)
         add_partitions(context.instance, unfinished)
-        for run_id in end_runs_of_dead_processes(context.instance):
-            context.log.error("run %s was ended: its process had died", run_id)
+        for run_id in end_lost_runs(context.instance):
+            context.log.error("run %s was ended: no process works on it any more", run_id)
         running = running_batches(context.instance)
         wanted = {*unfinished, *retryable_batches(lake)}
         due = due_batches(lake, wanted, running)[:RUNS_A_TICK]
@@ -53,7 +53,8 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         requests = []
         for batch in due:
             record_request(lake, batch, time.time())
-            requests.append(dg.RunRequest(partition_key=batch, tags={"quire/source": "new_pdfs"}))
+            tags = {"quire/source": "new_pdfs", **NO_RUN_RETRIES}
+            requests.append(dg.RunRequest(partition_key=batch, tags=tags))
         message = f"{seen.message}; {len(due)} runs asked for"
         if stuck:
             message += f"; STUCK: {', '.join(stuck[:5])} (see their runs, then quire retry --batch)"

@@ -1,4 +1,4 @@
-"""Runs of this instance: which batches they hold, and ending those whose process is gone.
+"""Runs of this instance: which batches they hold, and ending those that nothing works on any more.
 
 Here: Dagster's run records. Not here: which batches need a run (`resources/lake/batches.py`).
 """
@@ -7,27 +7,49 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import dagster as dg
 import psutil
 
 from assets.partitions import PARTITIONS_NAME
 
-PROCESS_TAG = "quire/process"
-_PARTITION_TAG = "dagster/partition"
-_STARTED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
+PROCESS_TAG: Final = "quire/process"
+NO_RUN_RETRIES: Final[Mapping[str, str]] = {"dagster/max_retries": "0"}
+"""On every run that Quire asks for: the sensor heals by itself, and a run retried by Dagster too
+would be two runs of one batch at once."""
+_PARTITION_TAG: Final = "dagster/partition"
+_WILL_RETRY: Final = {"dagster/will_retry": "true"}
+_WORKING: Final = (
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
-    *_STARTED,
-]
-_ADD_AT_ONCE = 10_000
+)
+_WAITING: Final = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
+_ADD_AT_ONCE: Final = 10_000
+_RETRY_SECONDS: Final = 120.0
+"""The daemon launches a run's retry within seconds of its failure; after this it never will."""
+_HEARTBEAT_SECONDS: Final = 90.0
+"""The daemon's parts say every 30 s that they live."""
+_CREATED_SECONDS: Final = 10.0
+"""A run is queued, or started, milliseconds after its record is made."""
+_SILENT_SECONDS: Final = 180.0
+"""As `start_timeout_seconds` in dagster.yaml: until then a process may be about to say its name."""
 
 
 def running_batches(instance: dg.DagsterInstance) -> set[str]:
-    """Batches that some run of this instance holds, queued ones included."""
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
+    """Batches that a run of this instance holds: queued, working, or about to be retried."""
+    runs = list(instance.get_runs(filters=dg.RunsFilter(statuses=[*_WAITING, *_WORKING])))
+    if daemon_lives(instance):  # no one else retries a run
+        lately = datetime.now(UTC) - timedelta(seconds=_RETRY_SECONDS)
+        failed = dg.RunsFilter(
+            statuses=[dg.DagsterRunStatus.FAILURE], tags=dict(_WILL_RETRY), updated_after=lately
+        )
+        retried = instance.get_runs(filters=failed)
+        runs += [run for run in retried if run.is_complete_and_waiting_to_retry]
     return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}
 
 
@@ -44,21 +66,61 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time())}"
 
 
-def end_runs_of_dead_processes(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs whose process on this host is gone as failed, and free what they held.
+def daemon_lives(instance: dg.DagsterInstance) -> bool:
+    """Whether some daemon of this instance has lately said that it lives."""
+    beats = instance.get_daemon_heartbeats().values()
+    return any(time.time() - beat.timestamp < _HEARTBEAT_SECONDS for beat in beats)
+
+
+def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
+    """End runs that nothing works on any more, and free what they held; returns those ended.
 
     A run that is killed with -9 stays STARTED, and keeps its pool slot, until run monitoring's
-    `max_runtime_seconds`: hours in which nothing else could run. Returns the runs that were ended.
+    `max_runtime_seconds`; one that was queued when the daemon stopped stays queued for as long as
+    no daemon starts. Both would hold their batch for hours in which nothing else could run it.
     """
     ended = []
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_STARTED)):
-        host, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
-        pid, _, born = rest.partition(":")
-        if host == socket.gethostname() and pid.isdecimal() and not _alive(int(pid), int(born)):
-            instance.report_run_failed(run, "its process died; the batch is run again")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            ended.append(run.run_id)
+    daemon = daemon_lives(instance)
+    for record in instance.get_run_records(dg.RunsFilter(statuses=[*_WAITING, *_WORKING])):
+        run = record.dagster_run
+        age = time.time() - record.create_timestamp.timestamp()
+        silent = time.time() - record.update_timestamp.timestamp()
+        reason = _lost(run, _process(instance, run), daemon=daemon, age=age, silent=silent)
+        if reason is None:
+            continue
+        if run.status in (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED):
+            instance.report_run_failed(run, f"{reason}; the batch is run again")
+        else:
+            instance.report_run_canceled(run, f"{reason}; the batch is run again")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        ended.append(run.run_id)
     return ended
+
+
+def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """The process that said it works on a run; a run that repeats another has that one's tags."""
+    process = run.tags.get(PROCESS_TAG, "")
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    return "" if parent is not None and parent.tags.get(PROCESS_TAG) == process else process
+
+
+def _lost(
+    run: dg.DagsterRun, process: str, *, daemon: bool, age: float, silent: float
+) -> str | None:
+    """Why nothing works on an unfinished run, or None while something may."""
+    host, _, rest = process.partition(":")
+    pid, _, born = rest.partition(":")
+    if host:
+        here = host == socket.gethostname() and pid.isdecimal()
+        return "its process died" if here and not _alive(int(pid), int(born)) else None
+    if run.status is dg.DagsterRunStatus.NOT_STARTED:
+        limit = _SILENT_SECONDS if daemon else _CREATED_SECONDS
+        return "it was never queued" if age > limit else None
+    if daemon:
+        return None
+    if run.status is dg.DagsterRunStatus.QUEUED:
+        return "it was queued and no daemon runs" if age > _CREATED_SECONDS else None
+    return "no process of it was heard of and no daemon runs" if silent > _SILENT_SECONDS else None
 
 
 def _alive(pid: int, born: int) -> bool:

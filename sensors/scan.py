@@ -7,6 +7,7 @@ asking for runs (`resources/lake/batches.py`) or Dagster.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ from resources.settings import Settings
 from sensors.batching import Cut, CutRule, cut_batches
 
 TRANSACTION: Final = "manifest"
-_SEEN: Final = "_quire/seen.json"
+_SEEN: Final = "_quire/seen"
 _IDENTITY: Final = ["uri", "etag", "n_bytes", "mtime"]
 
 
@@ -84,7 +85,9 @@ def tick(
     sightings = {s.uri: s for listing in found for s in listing.sightings}
     left = tuple(item for listing in found for item in listing.left)
     fresh = unknown(lake, list(sightings.values()))
-    looks = _look_again(lake, fresh, now)
+    memory = _memory(locations)
+    before = _remembered(lake, memory)
+    looks = _look_again(before, fresh, now)
     stable = [s for s in fresh if now - looks[s.uri].same_since >= settings.stable_seconds]
     stable.sort(key=lambda s: (looks[s.uri].seen_since, s.uri))
     rule = _rule(settings)
@@ -93,6 +96,9 @@ def tick(
         for cut in cut_batches(stable, rule)
         if cut.full or not linger or _waited(cut, looks, now) >= settings.batch_linger
     ]
+    taken_now = {s.uri for cut in ready for s in cut.files}
+    waiting = [s for s in fresh if s.uri not in taken_now]
+    _remember(lake, memory, before, {s.uri: _remembrance(s, looks[s.uri]) for s in waiting})
     batches, taken = _take(lake, ready, rule)
     return Tick(batches, len(sightings), taken, len(fresh) - taken, left)
 
@@ -125,23 +131,54 @@ def unknown(
     return [sightings[row] for row in fresh["row"]]
 
 
-def _look_again(lake: Lake, fresh: Sequence[Sighting], now: float) -> dict[str, _Look]:
-    """Remember each new file between ticks: size and time must agree over two looks."""
-    held = lake.get(_SEEN)
-    before: dict[str, list[Any]] = json.loads(held) if held else {}
+def _memory(locations: Sequence[str]) -> str:
+    """Where ticks over these locations remember what they saw.
+
+    Each set of locations has a memory of its own: a tick forgets what it does not see, so `quire
+    ingest` of another folder and the sensor would wipe out each other's looks for ever.
+    """
+    place = json.dumps(sorted(set(locations))).encode()
+    return f"{_SEEN}/{hashlib.sha256(place).hexdigest()[:12]}.json"
+
+
+def _remembered(lake: Lake, memory: str) -> dict[str, list[Any]]:
+    held = lake.get(memory)
+    remembered: dict[str, list[Any]] = json.loads(held) if held else {}
+    return remembered
+
+
+def _look_again(
+    before: Mapping[str, list[Any]], fresh: Sequence[Sighting], now: float
+) -> dict[str, _Look]:
+    """Compare each new file with the last look at it: size and time must agree over two looks."""
     looks: dict[str, _Look] = {}
-    after: dict[str, list[Any]] = {}
     for sighting in fresh:
-        state = [sighting.n_bytes, str(sighting.mtime), sighting.etag]
         old = before.get(sighting.uri)
         # A clock that was stepped back must not make a file wait for ever: times never lie ahead.
         seen = min(old[4], now) if old else now
-        same = min(old[3], now) if old and old[:3] == state else now
+        same = min(old[3], now) if old and old[:3] == _state(sighting) else now
         looks[sighting.uri] = _Look(same, seen)
-        after[sighting.uri] = [*state, same, seen]
-    if after != before:
-        lake.put(_SEEN, json.dumps(after).encode())
     return looks
+
+
+def _state(sighting: Sighting) -> list[Any]:
+    return [sighting.n_bytes, str(sighting.mtime), sighting.etag]
+
+
+def _remembrance(sighting: Sighting, look: _Look) -> list[Any]:
+    return [*_state(sighting), look.same_since, look.seen_since]
+
+
+def _remember(
+    lake: Lake, memory: str, before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]
+) -> None:
+    """Keep the looks at files that wait, for the next tick."""
+    if after == before:
+        return
+    if after:
+        lake.put(memory, json.dumps(after).encode())
+    else:
+        lake.delete(memory)
 
 
 def _take(lake: Lake, cuts: Sequence[Cut], rule: CutRule) -> tuple[tuple[str, ...], int]:

@@ -18,8 +18,8 @@ from deltalake import write_deltalake
 
 from io_managers.contents import claim
 from io_managers.publish import claim_epoch, publish_staged
-from io_managers.staging import Staged, stage_file
 from io_managers.schemas import STAGES, TABLES
+from io_managers.staging import Staged, stage_file
 from io_managers.versions import StageVersion, register
 from resources.errors import is_quarantined
 from resources.lake.lake import Lake

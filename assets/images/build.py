@@ -22,6 +22,9 @@ from resources.workers.pool import TaskFailure
 
 _EXTRACT: Final = "assets.images.extract:extract_images"
 SLICE_PAGES: Final = 32
+_PICTURES: Final = pl.col("blocks").list.eval(
+    pl.element().filter(pl.element().struct.field("kind") == "picture")
+)
 _GIVEN: Final = ("version", "batch", "doc_id", "input_sha256")
 _COLUMNS: Final = tuple(c for c in IMAGES.columns if c not in _GIVEN)
 
@@ -100,13 +103,14 @@ def _inputs(context: StageContext, documents: Sequence[dict[str, Any]]) -> dict[
 def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, Any]]) -> None:
     columns = ["doc_id", "page_number", "source", "blocks"]
     ids = [d["doc_id"] for d in documents]
-    pages = rows_by_document(context.lake, "pages", context.batch, ids, columns)
+    pages = rows_by_document(context.lake, "pages", context.batch, ids, columns, _PICTURES)
     jobs = [
         Job(
             d["doc_id"],
             d["uri"],
             [row["page_number"] for row in pages[d["doc_id"]]],
             _payload(context, pages[d["doc_id"]]),
+            complete=False,
         )
         for d in documents
     ]
@@ -134,7 +138,6 @@ def _payload(context: StageContext, pages: Sequence[Mapping[str, Any]]) -> dict[
                 "pictures": [
                     {"image_index": block["image_index"], "bbox": block["bbox"]}
                     for block in row["blocks"] or ()
-                    if block["kind"] == "picture"
                 ],
             }
             for row in pages

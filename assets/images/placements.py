@@ -68,9 +68,9 @@ def may_show_images(page: pymupdf.Page) -> bool:
     if mupdf.pdf_array_len(mupdf.pdf_dict_gets(found.obj(), "Annots")):
         return True
     try:
-        if b"BI" in page.read_contents():
+        if _names_images(mupdf.pdf_page_resources(found), [_MAX_FORMS]):
             return True
-        return _names_images(mupdf.pdf_page_resources(found), [_MAX_FORMS])
+        return b"BI" in page.read_contents()
     except (mupdf.FzErrorBase, RuntimeError, ValueError):
         return True  # whatever is wrong with the page is found, and told, by running it
 

@@ -7,6 +7,7 @@ carrying the route out (`read.py`), rendering (`rendering.py`), OCR (`ocr_page.p
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -86,8 +87,10 @@ def unsound_share(text: str) -> float:
     """Share of visible characters that cannot be meant; 0 without any character."""
     if text.isascii() and text.isprintable():
         return 0.0
-    seen = [c for c in text if not c.isspace() and c not in _HARMLESS]
-    return sum(map(_is_unsound, seen)) / len(seen) if seen else 0.0
+    # A page has some eighty different characters: counting first is six times as fast.
+    seen = {c: n for c, n in Counter(text).items() if not c.isspace() and c not in _HARMLESS}
+    total = sum(seen.values())
+    return sum(n for c, n in seen.items() if _is_unsound(c)) / total if total else 0.0
 
 
 @lru_cache(maxsize=65536)

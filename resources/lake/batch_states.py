@@ -6,15 +6,14 @@ Here: one row per batch for people to read. Not here: which batches are due for 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
 
-from io_managers.publish import transaction_id
 from io_managers.schemas import STAGES, TIMESTAMP
-from resources.lake.batches import Requests, is_stuck, read_requests
+from resources.lake.batches import Requests, is_stuck, published_batches, read_requests
 from resources.lake.lake import Lake
 
 BATCH_STATES: Final = ("running", "waiting", "stuck", "finished")
@@ -30,25 +29,6 @@ _SCHEMA: Final = pl.Schema(
         "last_requested_at": TIMESTAMP,
     }
 )
-
-
-def published_batches(lake: Lake, stage: str, batches: Iterable[str]) -> set[str]:
-    """Those of `batches` whose rows of this stage are published, with 0 rows too.
-
-    Rows only ever appear through the commit that carries the mark, so the mark itself (4 ms each,
-    measured on a log of 150 commits) is looked up only for batches that have no rows.
-    """
-    table = lake.open(stage)
-    if table is None:
-        return set()
-    wanted = set(batches)
-    with_rows = {partition["batch"] for partition in table.partitions()} & wanted
-    marked = {
-        batch
-        for batch in wanted - with_rows
-        if table.transaction_version(transaction_id(stage, batch)) is not None
-    }
-    return with_rows | marked
 
 
 def batch_states(lake: Lake, running_batches: Collection[str] = ()) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,18 +36,70 @@ def all_batches(lake: Lake) -> list[str]:
     return sorted(lake.scan("manifest", ["batch"]).unique().collect()["batch"])
 
 
+def published_batches(lake: Lake, stage: str, batches: Iterable[str]) -> set[str]:
+    """Those of `batches` whose rows of this stage are published, with 0 rows too.
+
+    Rows only ever appear through the commit that carries the mark, so the mark itself (5 ms each,
+    measured on a log of 2,000 commits) is looked up only for batches that have no rows, and of
+    those only for the ones that no tick has seen finished.
+    """
+    found = _published(lake, stage, set(batches))
+    return found.all
+
+
 def finished_batches(lake: Lake, batches: Collection[str]) -> set[str]:
     """Batches that every stage has published, by the marks in the tables and nothing else."""
     done = set(batches)
     for stage in STAGES:
-        table = lake.open(stage)
-        done = {
-            batch
-            for batch in done
-            if table is not None
-            and table.transaction_version(transaction_id(stage, batch)) is not None
-        }
+        found = _published(lake, stage, done)
+        done = found.all
+        if found.looked_up:
+            _remember(lake, stage, found)
     return done
+
+
+@dataclass(frozen=True)
+class _Published:
+    """What one table says of some batches: rows, marks known from before, marks just read."""
+
+    table_id: str = ""
+    with_rows: frozenset[str] = frozenset()
+    remembered: frozenset[str] = frozenset()
+    looked_up: frozenset[str] = frozenset()
+
+    @property
+    def all(self) -> set[str]:
+        """Every batch that is published."""
+        return {*self.with_rows, *self.remembered, *self.looked_up}
+
+
+def _published(lake: Lake, stage: str, wanted: set[str]) -> _Published:
+    table = lake.open(stage) if wanted else None
+    if table is None:
+        return _Published()
+    table_id = str(table.metadata().id)
+    with_rows = frozenset({partition["batch"] for partition in table.partitions()} & wanted)
+    rest = wanted - with_rows
+    remembered = frozenset(_remembered(lake, stage, table_id) & rest) if rest else frozenset()
+    looked_up = frozenset(
+        batch
+        for batch in rest - remembered
+        if table.transaction_version(transaction_id(stage, batch)) is not None
+    )
+    return _Published(table_id, with_rows, remembered, looked_up)
+
+
+def _remembered(lake: Lake, stage: str, table_id: str) -> set[str]:
+    """Batches whose mark was read before; a mark is never taken back while the table lives."""
+    held = lake.get(f"_quire/marks/{stage}.json")
+    value = json.loads(held) if held else {}
+    return set(value["batches"]) if value.get("table") == table_id else set()
+
+
+def _remember(lake: Lake, stage: str, found: _Published) -> None:
+    marks = _remembered(lake, stage, found.table_id) | found.looked_up
+    value = {"table": found.table_id, "batches": sorted(marks)}
+    lake.put(f"_quire/marks/{stage}.json", json.dumps(value).encode())
 
 
 def unfinished_batches(lake: Lake) -> list[str]:

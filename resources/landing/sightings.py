@@ -7,7 +7,9 @@ new (`sensors/scan.py`).
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,11 +61,11 @@ def display_name(uri: str) -> str:
 def list_landing(location: str) -> Listing:
     """Every PDF below a folder, or one PDF file, sorted by uri.
 
-    Files that are still being written under a temporary name, hidden files, and links that leave
-    the folder are left, each with the reason.
+    Files that are still being written under a temporary name, links that leave the folder, and what
+    cannot be read or is no regular file are left, each with the reason; hidden files are passed by.
 
     Raises:
-        SettingError: There is no such folder, or it is a file that is not a PDF.
+        SettingError: There is no such folder, or it is a file that is not a PDF or cannot be read.
     """
     if not is_local(location):
         raise SettingError(
@@ -79,7 +81,13 @@ def list_landing(location: str) -> Listing:
             raise SettingError(
                 f"{display_path(location)} is a file, not a folder of PDFs: give the folder"
             )
-        return Listing((_look(location),), ())
+        try:
+            return Listing((_look(location),), ())
+        except OSError as error:
+            raise SettingError(
+                f"{display_path(location)} cannot be taken ({error.strerror}): give a folder or a "
+                "PDF that can be read"
+            ) from error
     sightings: list[Sighting] = []
     left: list[tuple[str, str]] = []
     root = os.path.realpath(location)
@@ -88,30 +96,43 @@ def list_landing(location: str) -> Listing:
     return Listing(tuple(sightings), tuple(left))
 
 
-def _walk(
-    folder: str, root: str, sightings: list[Sighting], left: list[tuple[str, str]]
-) -> None:
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        left.append((uri_of(folder), f"cannot be listed: {error.strerror}"))
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
+def _walk(top: str, root: str, sightings: list[Sighting], left: list[tuple[str, str]]) -> None:
+    """Look at every entry below a folder; with a list of its own, for trees of any depth."""
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = list(found)
+        except OSError as error:
+            left.append((uri_of(folder), f"cannot be listed: {error.strerror}"))
             continue
-        if entry.is_symlink() and not _inside(os.path.realpath(entry.path), root):
-            left.append((uri_of(entry.path), "a link that leaves the landing zone"))
-            continue
-        if entry.is_dir():
-            if not entry.is_symlink():  # a linked folder inside the zone is walked where it lies
-                _walk(entry.path, root, sightings, left)
-        elif entry.name.lower().endswith(".pdf"):
+        for entry in entries:
             try:
-                sightings.append(_look(entry.path))
-            except OSError as error:
-                left.append((uri_of(entry.path), f"vanished or unreadable: {error.strerror}"))
-        elif entry.name.lower().endswith(_UNFINISHED):
-            left.append((uri_of(entry.path), "still being written under a temporary name"))
+                reason = _enter(entry, root, folders, sightings)
+            except OSError as error:  # a link to itself, a name too long, gone since it was listed
+                reason = f"vanished or unreadable: {error.strerror}"
+            if reason is not None:
+                left.append((uri_of(entry.path), reason))
+
+
+def _enter(
+    entry: os.DirEntry[str], root: str, folders: list[str], sightings: list[Sighting]
+) -> str | None:
+    """Put one entry where it belongs; returns why it is left, if it is."""
+    name = entry.name.lower()
+    if name.startswith("."):
+        return None
+    if entry.is_symlink() and not _inside(os.path.realpath(entry.path), root):
+        return "a link that leaves the landing zone"
+    if entry.is_dir():
+        if not entry.is_symlink():  # a linked folder inside the zone is walked where it lies
+            folders.append(entry.path)
+    elif name.endswith(".pdf"):
+        sightings.append(_look(entry.path))
+    elif name.endswith(_UNFINISHED):
+        return "still being written under a temporary name"
+    return None
 
 
 def _inside(path: str, root: str) -> bool:
@@ -120,6 +141,9 @@ def _inside(path: str, root: str) -> bool:
 
 def _look(path: str) -> Sighting:
     found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        # Opening a pipe or a device may wait for ever, for everybody.
+        raise OSError(errno.EINVAL, "not a regular file")
     uri = uri_of(path)
     mtime = _from_microseconds(found.st_mtime_ns // 1000)
     return Sighting(uri, display_name(uri), found.st_size, None, mtime)
@@ -128,7 +152,9 @@ def _look(path: str) -> Sighting:
 def _from_microseconds(value: int) -> datetime | None:
     """A timestamp; years that Python cannot hold become None rather than an error."""
     try:
-        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
+        return datetime.fromtimestamp(value // 1_000_000, UTC).replace(
+            microsecond=value % 1_000_000
+        )
     except (OverflowError, ValueError, OSError):
         return None
 

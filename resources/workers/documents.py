@@ -37,7 +37,7 @@ def hash_file(path: str) -> tuple[str, int]:
     """The sha256 (hex) and the size of a file.
 
     Raises:
-        DocumentError: source_missing, when the file cannot be read.
+        DocumentError: source_missing, or unreadable when it is there and cannot be read.
 
     """
     try:
@@ -45,7 +45,7 @@ def hash_file(path: str) -> tuple[str, int]:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             return digest, stream.tell()
     except OSError as error:
-        raise _missing(error) from error
+        raise _not_read(error) from error
 
 
 def open_pdf(
@@ -59,7 +59,8 @@ def open_pdf(
         expected_sha256: when given, the file must still have this content.
 
     Raises:
-        DocumentError: source_missing, source_changed, empty, not_pdf, encrypted or corrupt.
+        DocumentError: source_missing, unreadable, source_changed, empty, not_pdf, encrypted or
+            corrupt.
 
     """
     if expected_sha256 is not None and hash_file(path)[0] != expected_sha256:
@@ -111,7 +112,7 @@ def check_header(path: str) -> None:
         with open(os.fsencode(path), "rb") as stream:
             head = stream.read(HEADER_WINDOW)
     except OSError as error:
-        raise _missing(error) from error
+        raise _not_read(error) from error
     if not head:
         raise DocumentError(ErrorClass.EMPTY, "the file has no bytes")
     if b"%PDF-" not in head:
@@ -137,7 +138,7 @@ def _parse(path: str, stream: memoryview | None = None) -> pymupdf.Document:
     except MemoryError:
         raise
     except FileNotFoundError as error:
-        raise _missing(error) from error
+        raise _not_read(error) from error
     except Exception as error:  # MuPDF's exceptions have no common base but this one
         # Certificate and unknown security handlers fail with a plain FileDataError.
         if _ENCRYPT_ENTRY.search(_map(path)):
@@ -161,7 +162,7 @@ def _map(path: str) -> memoryview:
         with open(os.fsencode(path), "rb") as stream:
             return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:  # ValueError: the file became empty meanwhile
-        raise _missing(error) from error
+        raise _not_read(error) from error
 
 
 def _reason(error: Exception) -> str:
@@ -172,6 +173,9 @@ def _reason(error: Exception) -> str:
     ]
 
 
-def _missing(error: Exception) -> DocumentError:
+def _not_read(error: Exception) -> DocumentError:
+    """Only a file that is not there is missing; a sick disk may yet give it (`unreadable`)."""
+    gone = (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError)
+    error_class = ErrorClass.SOURCE_MISSING if isinstance(error, gone) else ErrorClass.UNREADABLE
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return DocumentError(ErrorClass.SOURCE_MISSING, f"the file cannot be read: {reason}")
+    return DocumentError(error_class, f"the file cannot be read: {reason}")

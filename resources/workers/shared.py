@@ -5,8 +5,8 @@ Here: keeping it. Not here: what it does (`pool.py`).
 
 from __future__ import annotations
 
-import atexit
 from functools import cache
+from multiprocessing.util import Finalize
 
 from resources.settings import Settings
 from resources.workers.pool import WorkerPool
@@ -22,5 +22,7 @@ def shared_pool(settings: Settings) -> WorkerPool:
 @cache
 def _pool(workers: int, memory_mb: int, page_timeout: float, doc_timeout: float) -> WorkerPool:
     pool = WorkerPool(workers, memory_mb, page_timeout, doc_timeout)
-    atexit.register(pool.close)
+    # `atexit` does not run in a process that multiprocessing started, as Dagster starts its runs:
+    # such a process would wait for its workers, and they for it, for ever.
+    Finalize(None, pool.close, exitpriority=100)
     return pool

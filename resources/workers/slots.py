@@ -63,6 +63,9 @@ class HostSlots:
         except BlockingIOError:
             os.close(handle)
             return None
+        except BaseException:  # ^C while waiting
+            os.close(handle)
+            raise
         return handle
 
     def release(self, slot: int | None) -> None:

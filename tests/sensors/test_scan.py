@@ -95,6 +95,23 @@ def test_small_batches_linger_and_full_ones_do_not(lake: Lake, settings: Setting
     assert look(lake, settings, 122, linger=True).n_taken == 1
 
 
+def test_ticks_over_other_folders_do_not_forget_each_others_looks(
+    lake: Lake, settings: Settings, tmp_path: Path
+) -> None:
+    settings = replace(settings, stable_seconds=5, batch_linger=20)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "cli.pdf").write_bytes(b"%PDF-1.4")
+    drop(settings, "sensor.pdf")
+    for now in (100, 103, 106):
+        tick(lake, settings, [str(other)], linger=False, now=now)
+        look(lake, settings, now + 1, linger=True)
+    assert names(lake) == ["cli.pdf"]
+    look(lake, settings, 122, linger=True)
+    assert names(lake) == ["cli.pdf", "sensor.pdf"]
+    assert lake.names("_quire/seen") == []
+
+
 @pytest.mark.parametrize("stamp", [0, 4_102_444_800])
 def test_old_and_future_times_lose_nothing(lake: Lake, settings: Settings, stamp: int) -> None:
     drop(settings, "a.pdf")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from resources.errors import DocumentError, ErrorClass
+from resources.workers.child import LOADING
 
-def pages(
-    payload: dict[str, Any], progress: Callable[[int], None]
-) -> Iterator[tuple[dict[str, Any], bytes | None]]:
+Progress = Callable[[int], None]
+Records = Iterator[tuple[dict[str, Any], bytes | None]]
+
+
+def pages(payload: dict[str, Any], progress: Progress) -> Records:
     for page in payload["page_numbers"]:
         progress(page)
         _misbehave(payload.get("faults", {}).get(str(page)))
@@ -19,26 +26,46 @@ def pages(
 
 
 def _misbehave(fault: str | None) -> None:
-    if fault == "hang":
-        time.sleep(600)
-    elif fault == "spin":
-        while True:
-            pass
-    elif fault == "abort":
-        os.abort()
-    elif fault == "segfault":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    elif fault == "memory":
-        bytearray(64 * 2**30)
-    elif fault == "exit":
-        os._exit(3)
-    elif fault == "raise":
-        raise ValueError("a bug")
+    if fault is None:
+        return
+    what, _, number = fault.partition(" ")
+    _FAULTS[what](float(number or 0))
 
 
-def placements(
-    payload: dict[str, Any], progress: Callable[[int], None]
-) -> Iterator[tuple[dict[str, Any], None]]:
+def _spin(_: float) -> None:
+    while True:
+        pass
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def _keep_pipe(_: float) -> None:
+    """Leave the pipe as a worker does that is killed between taking a task and saying so."""
+    for found in gc.get_objects():
+        if type(found).__name__ == "WorkerChannel":
+            found.mutex.acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+_FAULTS: dict[str, Callable[[float], object]] = {
+    "hang": lambda _: time.sleep(600),
+    "wait": time.sleep,
+    "spin": _spin,
+    "abort": lambda _: os.abort(),
+    "segfault": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
+    "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
+    "memory": lambda _: bytearray(64 * 2**30),
+    "exit": lambda _: os._exit(3),
+    "leave": lambda _: sys.exit(0),
+    "raise": lambda _: _raise(ValueError("a bug")),
+    "refuse": lambda _: _raise(DocumentError(ErrorClass.CORRUPT, "no page after this one")),
+    "keep_pipe": _keep_pipe,
+}
+
+
+def placements(payload: dict[str, Any], progress: Progress) -> Records:
     """Three records a page; a fault strikes after the second one of its page."""
     for page in payload["page_numbers"]:
         progress(page)
@@ -51,20 +78,68 @@ def placements(
             yield {"page_number": page, "image_index": index}, None
 
 
-def environment(
-    payload: dict[str, Any], progress: Callable[[int], None]
-) -> Iterator[tuple[dict[str, Any], None]]:
+def loading(payload: dict[str, Any], progress: Progress) -> Records:
+    """A fault strikes while engines load, `times` times, when `page` is among the pages."""
+    mark = Path(payload["mark"])
+    with mark.open("ab") as file:
+        file.write(b".")
+    progress(LOADING if payload.get("loading", True) else 0)
+    if mark.stat().st_size <= payload["times"] and payload["page"] in payload["page_numbers"]:
+        _misbehave(payload["fault"])
+    yield from pages(payload, progress)
+
+
+def forgetful(payload: dict[str, Any], progress: Progress) -> Records:
+    """No record of page 2."""
+    for page in payload["page_numbers"]:
+        progress(page)
+        if page != 2:
+            yield {"page_number": page}, None
+
+
+def length(payload: dict[str, Any], progress: Progress) -> Records:
+    progress(1)
+    yield {"page_number": 1, "length": len(payload["long"]), "last": payload["long"][-1]}, None
+
+
+def piece(payload: dict[str, Any], progress: Progress) -> Records:
+    """One piece without units."""
     progress(0)
-    yield {"names": sorted(os.environ), "asked": payload}, None
+    yield {"pid": os.getpid()}, None
+    with Path(payload["mark"]).open("ab") as file:
+        file.write(b".")
+    if Path(payload["mark"]).stat().st_size <= payload["times"]:
+        _misbehave(payload["fault"])
 
 
-def modules(
-    payload: dict[str, Any], progress: Callable[[int], None]
-) -> Iterator[tuple[dict[str, Any], None]]:
+def pid_file(payload: dict[str, Any], progress: Progress) -> Records:
+    """Say who it is, then spin."""
+    progress(1)
+    Path(payload["folder"], str(os.getpid())).touch()
+    _misbehave("spin")
+    yield {"page_number": 1}, None
+
+
+def environment(payload: dict[str, Any], progress: Progress) -> Records:
+    progress(0)
+    initial = Path("/proc/self/environ")
+    text = initial.read_bytes().decode("latin-1") if initial.exists() else ""
+    yield {"names": sorted(os.environ), "asked": payload, "initial": text}, None
+
+
+def modules(payload: dict[str, Any], progress: Progress) -> Records:
     import importlib
-    import sys
 
     progress(0)
     for name in payload["import"]:
         importlib.import_module(name)
     yield {"loaded": sorted({name.partition(".")[0] for name in sys.modules})}, None
+
+
+def opening(payload: dict[str, Any], progress: Progress) -> Records:
+    """A document that kills its worker when it is opened."""
+    progress(0)
+    with Path(payload["mark"]).open("ab") as file:
+        file.write(b".")
+    _misbehave("abort")
+    yield {}, None

@@ -49,6 +49,15 @@ def test_a_missing_file_and_a_folder_are_source_missing(tmp_path: Path) -> None:
         hash_file(str(tmp_path / "none.pdf"))
 
 
+def test_a_file_that_is_there_and_cannot_be_read_is_not_missing(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.pdf"
+    loop.symlink_to(loop)
+    assert refusal(loop) == "unreadable"
+    assert refusal(loop, "0" * 64) == "unreadable"
+    (tmp_path / "file").touch()
+    assert refusal(tmp_path / "file" / "a.pdf") == "source_missing"
+
+
 def test_a_file_with_other_content_is_source_changed(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(pdf_bytes())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import pytest
 
 from resources.workers.pool import Task, WorkerPool
 from resources.workers.slots import HostSlots
-
-PAGES = "tests.resources.workers.engines:pages"
+from tests.resources.workers.running import a_pool, run, task
 
 
 @pytest.fixture(scope="module")
@@ -21,28 +19,6 @@ def pool() -> Iterator[WorkerPool]:
     pool = WorkerPool(workers=2, memory_mb=2048, page_timeout=2.0, doc_timeout=60.0)
     yield pool
     pool.close()
-
-
-def task(document: str, n: int, faults: dict[int, str] | None = None) -> Task:
-    pages = tuple(range(1, n + 1))
-    payload = {
-        "page_numbers": list(pages),
-        "faults": {str(page): fault for page, fault in (faults or {}).items()},
-    }
-    return Task(document, PAGES, payload, pages)
-
-
-def run(pool: WorkerPool, *tasks: Task) -> tuple[dict[str, list[int]], dict[str, dict[int, str]]]:
-    done: dict[str, list[int]] = defaultdict(list)
-    failed: dict[str, dict[int, str]] = defaultdict(dict)
-    for result in pool.run(tasks):
-        name = result.task.document
-        done[name] += [record["page_number"] for record, _ in result.records()]
-        if result.failure is not None:
-            for page in result.failure.units:
-                assert page not in failed[name]
-                failed[name][page] = str(result.failure.error_class)
-    return {name: sorted(pages) for name, pages in done.items()}, dict(failed)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +31,7 @@ def run(pool: WorkerPool, *tasks: Task) -> tuple[dict[str, list[int]], dict[str,
         ("exit", "crash"),
         ("memory", "memory"),
         ("raise", "unknown"),
+        ("leave", "unknown"),
     ],
 )
 def test_one_bad_page_costs_itself_only(pool: WorkerPool, fault: str, error_class: str) -> None:
@@ -74,16 +51,9 @@ def test_many_bad_pages_are_each_found(pool: WorkerPool) -> None:
 def test_a_page_that_died_half_way_leaves_no_half(
     pool: WorkerPool, tmp_path: Path, once: bool
 ) -> None:
-    pages = (1, 2, 3)
-    payload = {
-        "page_numbers": list(pages),
-        "faults": {"2": "abort"},
-        "once": once,
-        "mark": str(tmp_path / "struck"),
-    }
-    task = Task("d", "tests.resources.workers.engines:placements", payload, pages)
+    mark = str(tmp_path / "struck")
     found, failed = [], []
-    for result in pool.run([task]):
+    for result in pool.run([task("d", 3, {2: "abort"}, "placements", once=once, mark=mark)]):
         found += [(r["page_number"], r["image_index"]) for r, _ in result.records()]
         failed += list(result.failure.units) if result.failure else []
     whole = [1, 2, 3] if once else [1, 3]
@@ -112,15 +82,23 @@ def test_runs_on_one_host_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_document_over_its_clock_fails_in_time_and_others_go_on() -> None:
-    pool = WorkerPool(workers=2, memory_mb=2048, page_timeout=30.0, doc_timeout=2.0)
-    try:
+    with a_pool(workers=2, page_timeout=30.0, doc_timeout=2.0) as pool:
         whole = task("bad", 6, {1: "spin", 5: "spin"})
         bad = [whole.with_units([1, 2]), whole.with_units([3, 4, 5, 6])]
         done, failed = run(pool, *bad, task("good", 3))
         assert done["good"] == [1, 2, 3]
         assert set(failed["bad"].values()) == {"timeout"}
-    finally:
-        pool.close()
+
+
+def test_a_slow_reader_of_results_costs_no_document_its_time() -> None:
+    with a_pool(page_timeout=1.0, doc_timeout=1.0) as pool:
+        whole = task("d", 4, {1: "wait 0.3", 2: "wait 0.3"})
+        results = pool.run([whole.with_units([page]) for page in whole.units])
+        failures = []
+        for result in results:
+            failures.append(result.failure)
+            time.sleep(1.2)
+    assert failures == [None] * 4
 
 
 def test_large_results_are_streamed_whole(pool: WorkerPool) -> None:
@@ -130,16 +108,22 @@ def test_large_results_are_streamed_whole(pool: WorkerPool) -> None:
     assert [len(blob or b"") for blob in blobs] == [3_000_000] * 3
 
 
-def test_workers_hold_no_secret(pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUIRE_API_KEY", "secret")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    fresh = WorkerPool(workers=1, memory_mb=2048, page_timeout=5.0, doc_timeout=60.0)
-    try:
+def test_a_payload_of_any_size_arrives_whole(pool: WorkerPool) -> None:
+    for n in (1, 300_000):
+        asked = task("d", 1, name="length", long=[*range(n - 1), "last \udcff"])
+        (record,) = [record for result in pool.run([asked]) for record, _ in result.records()]
+        assert (record["length"], record["last"]) == (n, "last ?")
+
+
+def test_workers_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUIRE_API_KEY", "secret-1")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-2")
+    with a_pool() as fresh:
         asked = Task("d", "tests.resources.workers.engines:environment", {"a": 1})
         (record,) = [record for result in fresh.run([asked]) for record, _ in result.records()]
-    finally:
-        fresh.close()
     assert not {"QUIRE_API_KEY", "AWS_SECRET_ACCESS_KEY"} & set(record["names"])
+    assert "secret-" not in record["initial"]
+    assert "QUIRE_API_KEY" not in record["initial"]
     assert record["asked"] == {"a": 1}
 
 

@@ -1,0 +1,131 @@
+"""What passes between parent and worker in files: a task's payload, its records, its progress.
+
+Here: the formats, read and written by both sides, so it imports next to nothing. Not here: who
+writes when (`child.py`), or the folder they lie in (`folders.py`).
+
+A task's records go to a spool file one by one, so what was finished before a crash is kept and a
+slice of large images never sits in memory. The file is a sequence of (unit, json length, blob
+length, json, blob); progress is sixteen bytes that the parent polls: a page number and a counter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+Record = tuple[dict[str, Any], bytes | None]
+
+LOADING: Final = -1
+"""Reported as the page while libraries and models load: a page is not charged for them."""
+FINISHED: Final = -2
+"""Reported as the page when every record is spooled: how the process ends no longer matters."""
+
+_PROGRESS: Final = struct.Struct("qq")
+_HEADER: Final = struct.Struct(">qQQ")
+_NO_UNIT: Final = -(2**63)
+_BY_PIPE: Final = 32 * 2**10
+"""Larger payloads go by file. All workers share one pipe: one that dies with half a message in it,
+of memory too, would take the others' turn with it."""
+
+
+def unit_of(item: Mapping[str, Any]) -> int | None:
+    """The unit that an item of a payload, or a record, belongs to."""
+    found: int | None = item.get("unit", item.get("page_number"))
+    return found
+
+
+def pack_payload(payload: dict[str, Any], path: str) -> bytes | str:
+    """A payload as what goes through the pipe: itself, or the name of the file it was put in."""
+    packed = pickle.dumps(payload, pickle.HIGHEST_PROTOCOL)
+    if len(packed) <= _BY_PIPE:
+        return packed
+    Path(path).write_bytes(packed)
+    return path
+
+
+def unpack_payload(packed: bytes | str) -> dict[str, Any]:
+    """What `pack_payload` packed."""
+    payload: dict[str, Any]
+    if isinstance(packed, bytes):
+        payload = pickle.loads(packed)  # noqa: S301 - our parent's, through its own pipe
+    else:
+        with open(packed, "rb") as file:
+            payload = pickle.load(file)  # noqa: S301 - our parent's, in a folder of its own
+    return payload
+
+
+def clear_progress(path: Path) -> None:
+    """Nothing has begun."""
+    path.write_bytes(_PROGRESS.pack(0, 0))
+
+
+def write_progress(file: int, page: int, count: int) -> None:
+    """Say which page is open; the count tells two steps on one page apart."""
+    os.pwrite(file, _PROGRESS.pack(page, count), 0)
+
+
+def read_progress(path: Path) -> tuple[int, int]:
+    """The open page and how often progress was reported; the count is 0 before the start."""
+    page, count = _PROGRESS.unpack(path.read_bytes())
+    return page, count
+
+
+def append_record(file: int, record: dict[str, Any], blob: bytes | None) -> None:
+    """Write one record at the end of a spool file."""
+    try:
+        text = orjson.dumps(record)
+    except (orjson.JSONEncodeError, UnicodeEncodeError):
+        # Lone surrogates of a broken text layer are no JSON: they become "?" here.
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    unit = unit_of(record)
+    header = _HEADER.pack(_NO_UNIT if unit is None else unit, len(text), len(blob or b""))
+    view = memoryview(header + text + (blob or b""))
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def read_spool(path: str) -> Iterator[Record]:
+    """Whole records of a spool file, in order; a record cut short by a crash ends it."""
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below, absent when nothing was written
+    except FileNotFoundError:
+        return
+    with file:
+        while True:
+            header = file.read(_HEADER.size)
+            if len(header) < _HEADER.size:
+                return
+            _, n_text, n_blob = _HEADER.unpack(header)
+            text = file.read(n_text)
+            blob = file.read(n_blob)
+            if len(text) < n_text or len(blob) < n_blob:
+                return
+            yield orjson.loads(text), blob or None
+
+
+def spooled_units(path: str) -> set[int]:
+    """The units that have a whole record in a spool file, by its headers alone."""
+    found: set[int] = set()
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - as above
+    except FileNotFoundError:
+        return found
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        at = 0
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            unit, n_text, n_blob = _HEADER.unpack(header)
+            at += _HEADER.size + n_text + n_blob
+            if at > size:
+                break
+            if unit != _NO_UNIT:
+                found.add(unit)
+            file.seek(at)
+    return found

@@ -1,0 +1,108 @@
+"""What people see: the asset graph and a preview, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resources.settings import REPOSITORY_ROOT
+from tests.end_to_end.pdfs import plain
+from tests.end_to_end.running import Place, make_place
+
+_CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def started(place: Place, *command: str) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=REPOSITORY_ROOT,
+        env=place.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(url: str, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline, f"{url} did not come up"
+            time.sleep(0.5)
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("samples")
+def test_the_ui_shows_the_graph_and_a_preview(ingested: tuple[Place, Any, Any]) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    place, _, report = ingested
+    port = free_port()
+    home = f"http://127.0.0.1:{port}"
+    server = ("dagster_webserver", "-w", "workspace.yaml", "-p", str(port))
+    with started(place, *server), sync_playwright() as playwright:
+        wait_for(f"{home}/server_info")
+        browser = playwright.chromium.launch(executable_path=chromium, args=_CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.goto(f"{home}/asset-groups")
+        for stage in ("files", "pages", "images", "docs", "summaries"):
+            page.get_by_text(stage, exact=True).first.wait_for(timeout=60_000)
+        page.goto(f"{home}/assets/pages?view=partitions&partition={report['batches'][0]}")
+        page.get_by_text("[Show Markdown]").first.click(timeout=60_000)
+        page.locator("img[src^='data:image/png']").first.wait_for(timeout=30_000)
+        browser.close()
+
+
+@pytest.mark.slow
+def test_a_dropped_pdf_is_summarised_without_a_click(tmp_path: Path) -> None:
+    place = make_place(tmp_path / "place", stable_seconds="5")
+    port = free_port()
+    with started(place, "cli.dev", "--port", str(port)):
+        wait_for(f"http://127.0.0.1:{port}/server_info")
+        plain(place.landing / "dropped.pdf", n_pages=2)
+        deadline = time.monotonic() + 180
+        while place.lake.read("summaries", ["status"]).is_empty():
+            assert time.monotonic() < deadline, "no summary"
+            time.sleep(1)
+    assert place.lake.read("summaries")["status"].to_list() == ["ok"]
