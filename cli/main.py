@@ -22,6 +22,8 @@ from cli.exit_codes import ExitCode, of_error
 from cli.terminal import say, warn
 from resources.errors import QuireError
 
+_INTERRUPTED = "interrupted; run the same command again and it goes on from here"
+
 app = typer.Typer(
     name="quire",
     help="A never-ending stream of PDFs into Delta tables: pages, images, documents, summaries.",
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except (KeyboardInterrupt, typer.Abort):
-        warn("interrupted; run the same command again and it goes on from here")
+        warn(_INTERRUPTED)
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
         warn(f"{error.format_message()} {_help_hint(error)}")
@@ -85,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001  # the boundary; a Rust panic is no Exception
         warn(_unexpected(error))
         return of_error(error)
+    if code == ExitCode.INTERRUPTED:  # Typer turns the exception into its exit code by itself
+        warn(_INTERRUPTED)
     return int(code) if isinstance(code, int) else ExitCode.DONE
 
 

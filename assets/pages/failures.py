@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from resources.errors import ErrorClass
 
-_MEMORY_WORDS = ("malloc", "out of memory", "bad_alloc", "bad allocation", "insufficient memory")
+_MEMORY_WORDS = (
+    "malloc",
+    "calloc",
+    "realloc",
+    "out of memory",
+    "bad_alloc",
+    "bad allocation",
+    "insufficient memory",
+)
 MAX_MESSAGE = 500
 
 

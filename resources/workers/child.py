@@ -27,7 +27,7 @@ from resources.workers.spool import (
     write_progress,
 )
 
-__all__ = ["LOADING", "Progress", "Record", "WorkFunction", "run_task", "start"]
+__all__ = ["LOADING", "OUT_OF_MEMORY", "Progress", "Record", "WorkFunction", "run_task", "start"]
 
 Progress = Callable[[int], None]
 WorkFunction = Callable[[dict[str, Any], Progress], Iterator[Record]]
@@ -37,6 +37,8 @@ _KEPT_ENVIRONMENT: Final = (
     "VIRTUAL_ENV", "TESSDATA_PREFIX", "QUIRE_TEST_ENGINE",
 )  # fmt: skip
 _PR_SET_PDEATHSIG: Final = 1
+OUT_OF_MEMORY: Final = 77
+"""Exit code of a worker that reached its memory limit."""
 
 
 def start(memory_mb: int, parent: int) -> None:
@@ -122,11 +124,8 @@ def run_task(
     except QuireError as error:
         return {"scope": "stage", "error_class": "", "error": str(error)}
     except MemoryError:
-        return {
-            "error_class": str(ErrorClass.MEMORY),
-            "error": "needed more memory than QUIRE_WORKER_MEMORY_MB allows",
-            "scope": "page",
-        }
+        # What it holds by now is lost to the pages after this one: they get a fresh process.
+        os._exit(OUT_OF_MEMORY)
     except BaseException as error:  # noqa: BLE001 - the boundary; SystemExit and Rust's panics too
         return {
             "error_class": str(ErrorClass.UNKNOWN),

@@ -196,7 +196,9 @@ class Session:
     ) -> Iterator[TaskResult]:
         """Fail or retry the page that was open, and let the others go on."""
         others = [unit for unit in left if unit != page]
-        if task.alone or page == task.units[0] or failure.error_class is ErrorClass.TIMEOUT:
+        # A first page had a worker to itself, but for what earlier tasks left in its memory.
+        first = page == task.units[0] and failure.error_class is not ErrorClass.MEMORY
+        if task.alone or first or failure.error_class is ErrorClass.TIMEOUT:
             yield failed(task, failure, [page])
         else:
             self.again.append(task.with_units([page], alone=True))

@@ -13,6 +13,7 @@ from enum import Enum
 from pebble import ProcessExpired
 
 from resources.errors import EngineError, ErrorClass
+from resources.workers.child import OUT_OF_MEMORY
 from resources.workers.clocks import Running
 from resources.workers.spool import FINISHED
 from resources.workers.tasks import TaskFailure
@@ -46,7 +47,7 @@ def ending(entry: Running) -> tuple[Ending, TaskFailure]:
     except BrokenProcessPool:
         return Ending.LOST, lost
     except ProcessExpired as error:
-        return Ending.DIED, TaskFailure(ErrorClass.CRASH, _death(error))
+        return Ending.DIED, _death(error)
     except Exception as error:  # noqa: BLE001 - raised outside the work: in pebble, or opening files
         text = f"{type(error).__name__}: {error}"[:2000]
         return Ending.LOST, TaskFailure(ErrorClass.INTERRUPTED, text)
@@ -58,7 +59,10 @@ def ending(entry: Running) -> tuple[Ending, TaskFailure]:
     return Ending.FAILED if told.get("scope") == "page" else Ending.REFUSED, failure
 
 
-def _death(error: ProcessExpired) -> str:
+def _death(error: ProcessExpired) -> TaskFailure:
     code = getattr(error, "exitcode", None)
+    if code == OUT_OF_MEMORY:
+        text = "needed more memory than QUIRE_WORKER_MEMORY_MB allows"
+        return TaskFailure(ErrorClass.MEMORY, text)
     how = f"by signal {-code}" if isinstance(code, int) and code < 0 else f"with exit code {code}"
-    return f"the worker process died {how}"
+    return TaskFailure(ErrorClass.CRASH, f"the worker process died {how}")

@@ -9,7 +9,7 @@ from tests.end_to_end.running import make_place
 
 
 def test_no_document_can_stop_another(tmp_path: Path) -> None:
-    place = make_place(tmp_path / "place", page_timeout="2", worker_memory_mb="1500")
+    place = make_place(tmp_path / "place", page_timeout="2")
     endless_page(place.landing / "endless.pdf", n_pages=5, page=3)
     flate_bomb(place.landing / "bomb.pdf")
     plain(place.landing / "good.pdf", n_pages=3)

@@ -49,6 +49,13 @@ def _keep_pipe(_: float) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+_LEAKED: list[bytearray] = []
+
+
+def _leak(megabytes: float) -> None:
+    _LEAKED.append(bytearray(int(megabytes) * 2**20))
+
+
 _FAULTS: dict[str, Callable[[float], object]] = {
     "hang": lambda _: time.sleep(600),
     "wait": time.sleep,
@@ -57,6 +64,8 @@ _FAULTS: dict[str, Callable[[float], object]] = {
     "segfault": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "memory": lambda _: bytearray(64 * 2**30),
+    "need": lambda megabytes: bytearray(int(megabytes) * 2**20),
+    "leak": _leak,
     "exit": lambda _: os._exit(3),
     "leave": lambda _: sys.exit(0),
     "raise": lambda _: _raise(ValueError("a bug")),

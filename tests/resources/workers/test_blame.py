@@ -104,3 +104,11 @@ def test_a_payload_that_is_too_much_for_a_worker_is_a_failure_of_memory() -> Non
         done, failed = run(pool, task("big", 1, name="length", long=long), task("good", 3))
     assert done == {"big": [], "good": [1, 2, 3]}
     assert failed == {"big": {1: "memory"}}
+
+
+@pytest.mark.parametrize("page", [1, 2])
+def test_memory_that_an_earlier_document_took_is_no_fault_of_a_later_one(page: int) -> None:
+    with a_pool(memory_mb=900) as pool:
+        tasks = [task("leaks", 1, {1: "leak 500"}), task("needs", 3, {page: "need 500"})]
+        done, failed = run(pool, *tasks)
+    assert (done, failed) == ({"leaks": [1], "needs": [1, 2, 3]}, {})
