@@ -108,6 +108,10 @@ class _Document:
             raise
         except Exception as error:  # noqa: BLE001  # the boundary: it becomes the page's row
             failure = classify(error)
+            if failure[0] is ErrorClass.MEMORY:
+                # A process that was refused memory once fails the next pages too: the pool goes on
+                # with a fresh one, and tries this page alone.
+                raise MemoryError(failure[1]) from error
         return _failed_row(page_number, shape, failure, started)
 
     def _shape(self, page: pymupdf.Page) -> _Shape:
