@@ -106,7 +106,7 @@ class _Document:
             failure = (error.error_class, str(error))
         except QuireError:  # the engine is missing: the stage cannot go on
             raise
-        except Exception as error:  # noqa: BLE001  # the boundary: it becomes the page's row
+        except Exception as error:  # the boundary: it becomes the page's row
             failure = classify(error)
             if failure[0] is ErrorClass.MEMORY:
                 # A process that was refused memory once fails the next pages too: the pool goes on
