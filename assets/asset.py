@@ -88,25 +88,36 @@ def stage_asset(
             text = "interrupted; the batch is asked for again"
             raise dg.Failure(description=text, allow_retries=False) from error
         seconds = time.monotonic() - started
-        metadata = counts_metadata(staged, seconds)
-        if preview is not None:
-            metadata["preview"] = dg.MetadataValue.md(_shown(preview, stage_context, staged))
-        results = [check(stage_context.lake, staged) for check in every]
-        yield dg.MaterializeResult(
-            value=staged,
-            metadata=metadata,
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=result.name,
-                    passed=result.passed,
-                    description=result.description,
-                    metadata=dict(result.metadata),
-                )
-                for result in results
-            ],
-        )
+        yield _materialised(stage_context, staged, seconds, every, preview)
 
     return _asset
+
+
+def _materialised(
+    context: StageContext,
+    staged: Staged,
+    seconds: float,
+    checks: Sequence[Check],
+    preview: Preview | None,
+) -> dg.MaterializeResult[Staged]:
+    """What the UI is told of a stage's work: the handle, its figures and its checks."""
+    metadata = counts_metadata(staged, seconds)
+    if preview is not None:
+        metadata["preview"] = dg.MetadataValue.md(_shown(preview, context, staged))
+    results = [check(context.lake, staged) for check in checks]
+    return dg.MaterializeResult(
+        value=staged,
+        metadata=metadata,
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=result.name,
+                passed=result.passed,
+                description=result.description,
+                metadata=dict(result.metadata),
+            )
+            for result in results
+        ],
+    )
 
 
 def _shown(preview: Preview, context: StageContext, staged: Staged) -> str:
