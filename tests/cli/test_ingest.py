@@ -33,8 +33,13 @@ BATCH = "b00000001"
 
 
 def run_states(place: Place) -> list[str]:
+    """The states of the runs so far; none while Dagster is still making its tables."""
     runs = Path(place.environment["DAGSTER_HOME"]) / "history" / "runs.db"
+    if not runs.exists():
+        return []
     with closing(sqlite3.connect(runs)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone():
+            return []
         return [status for (status,) in database.execute("SELECT status FROM runs")]
 
 
@@ -44,8 +49,7 @@ def started(place: Place, *, files: bool = False, deadline: float = 60) -> bool:
     while time.monotonic() < until:
         if files and place.lake.read("files").height:
             return True
-        runs = Path(place.environment["DAGSTER_HOME"]) / "history" / "runs.db"
-        if not files and runs.exists() and "STARTED" in run_states(place):
+        if not files and "STARTED" in run_states(place):
             return True
         time.sleep(0.1)
     return False
