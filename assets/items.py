@@ -6,7 +6,8 @@ Here: making tasks of documents and telling what came of each. Not here: what is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from assets.context import StageContext
@@ -16,18 +17,24 @@ DOCUMENTS_A_TASK: Final = 8
 
 
 def do_documents(
-    context: StageContext, function: str, items: Sequence[tuple[str, dict[str, Any]]]
+    context: StageContext, function: str, items: Iterable[tuple[str, dict[str, Any]]]
 ) -> Iterator[tuple[str, dict[str, Any] | TaskFailure]]:
-    """Do each (doc_id, item); yields its record, or why there is none, in no fixed order."""
-    numbered = list(enumerate(items, 1))
-    tasks = []
-    for first in range(0, len(numbered), DOCUMENTS_A_TASK):
-        part = numbered[first : first + DOCUMENTS_A_TASK]
-        payload = {"items": [{"unit": unit, **item} for unit, (_, item) in part]}
-        tasks.append(Task(part[0][1][0], function, payload, tuple(unit for unit, _ in part)))
-    for result in context.workers.run(tasks):
+    """Do each (doc_id, item); yields its record, or why there is none, in no fixed order.
+
+    Items are taken as workers have room for them: reading them overlaps with what is done.
+    """
+    names: dict[int, str] = {}
+
+    def tasks() -> Iterator[Task]:
+        left = enumerate(items, 1)
+        while part := list(itertools.islice(left, DOCUMENTS_A_TASK)):
+            names.update((unit, doc_id) for unit, (doc_id, _) in part)
+            payload = {"items": [{"unit": unit, **item} for unit, (_, item) in part]}
+            yield Task(part[0][1][0], function, payload, tuple(unit for unit, _ in part))
+
+    for result in context.workers.run(tasks()):
         for record, _ in result.records():
-            yield items[record.pop("unit") - 1][0], record
+            yield names[record.pop("unit")], record
         if result.failure is not None:
             for unit in result.failure.units:
-                yield items[unit - 1][0], result.failure
+                yield names[unit], result.failure

@@ -7,7 +7,7 @@ gone. Not here: what a worker reads (`assets/<stage>`) or the workers (`resource
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Job:
 
 
 def read_in_slices(
-    context: StageContext, run: StageRun, function: str, jobs: Sequence[Job], slice_pages: int
+    context: StageContext, run: StageRun, function: str, jobs: Iterable[Job], slice_pages: int
 ) -> Iterator[TaskResult]:
     """Run each job in slices of at most `slice_pages`; results come in no fixed order.
 

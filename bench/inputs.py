@@ -5,6 +5,7 @@ Here: making and counting inputs. Not here: timing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,12 +102,15 @@ def from_folder(folder: Path, max_pages: int) -> Inputs:
     """The PDFs of a folder whose every page has a text layer, up to about `max_pages` pages."""
     pymupdf.TOOLS.mupdf_display_errors(on=False)
     paths: list[Path] = []
+    seen: set[str] = set()
     total = 0
     for path in sorted(folder.rglob("*.pdf")):
         if total >= max_pages:
             break
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
         n_pages = _pages_with_text(path)
-        if n_pages:
+        if n_pages and content not in seen:  # Quire reads the same content once
+            seen.add(content)
             paths.append(path)
             total += n_pages
     return Inputs(tuple(paths), total)

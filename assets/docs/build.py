@@ -6,7 +6,7 @@ Here: the stage's plain function. Not here: how pages become one text (`stitch.p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from assets.context import StageContext, chunks, digest, owned_documents, rows_by_document
@@ -40,27 +40,18 @@ def build_docs(context: StageContext) -> Staged:
     inputs = _inputs(context, documents)
     carried = set(run.carry(inputs)["doc_id"])
     run.counts["carried"] = len(carried)
-    for chunk in chunks([d for d in documents if d["doc_id"] not in carried]):
-        ids = [d["doc_id"] for d in chunk]
-        pages = rows_by_document(lake, "pages", batch, ids, _PAGE_COLUMNS)
-        images = rows_by_document(lake, "images", batch, ids, _IMAGE_COLUMNS)
-        items = [
-            (d["doc_id"], {"document": _input(d, pages[d["doc_id"]], images[d["doc_id"]])})
-            for d in chunk
-        ]
-        for doc_id, record in do_documents(context, _STITCH, items):
-            if isinstance(record, TaskFailure):
-                run.fail(Subject(doc_id, None), record.error_class, record.error)
-                record = _not_stitched(record)  # noqa: PLW2901
-            row = {**record, "doc_id": doc_id, "input_sha256": inputs[doc_id]}
-            run.add("docs", row, 500 + 2 * len(row["markdown"]))
-            run.counts["documents"] += 1
-            context.progress.report(
-                "docs", batch, run.counts["documents"], len(documents) - len(carried)
-            )
-            run.counts[f"docs_{row['status']}"] += 1
-            run.counts["pages"] += row["n_pages"] or 0
-            run.counts["tokens"] += row["n_tokens"]
+    todo = [d for d in documents if d["doc_id"] not in carried]
+    for doc_id, record in do_documents(context, _STITCH, _items(context, todo)):
+        if isinstance(record, TaskFailure):
+            run.fail(Subject(doc_id, None), record.error_class, record.error)
+            record = _not_stitched(record)  # noqa: PLW2901
+        row = {**record, "doc_id": doc_id, "input_sha256": inputs[doc_id]}
+        run.add("docs", row, 500 + 2 * len(row["markdown"]))
+        run.counts["documents"] += 1
+        context.progress.report("docs", batch, run.counts["documents"], len(todo))
+        run.counts[f"docs_{row['status']}"] += 1
+        run.counts["pages"] += row["n_pages"] or 0
+        run.counts["tokens"] += row["n_tokens"]
     return run.finish()
 
 
@@ -81,6 +72,19 @@ def _inputs(context: StageContext, documents: Sequence[dict[str, Any]]) -> dict[
                 [list(row.values()) for row in images[doc_id]],
             )
     return inputs
+
+
+def _items(
+    context: StageContext, documents: Sequence[dict[str, Any]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the workers are given of each document."""
+    for chunk in chunks(documents):
+        ids = [d["doc_id"] for d in chunk]
+        pages = rows_by_document(context.lake, "pages", context.batch, ids, _PAGE_COLUMNS)
+        images = rows_by_document(context.lake, "images", context.batch, ids, _IMAGE_COLUMNS)
+        for document in chunk:
+            doc_id = document["doc_id"]
+            yield doc_id, {"document": _input(document, pages.pop(doc_id), images.pop(doc_id))}
 
 
 def _input(

@@ -6,7 +6,7 @@ Here: the stage's plain function. Not here: how an image is found or encoded (`e
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -50,8 +50,7 @@ def build_images(context: StageContext) -> Staged:
     run.counts["documents"] = len(documents)
     todo = [d for d in documents if d["doc_id"] not in done]
     writer.total = sum(d["n_pages"] for d in todo)
-    for chunk in chunks(todo):
-        _extract(context, writer, chunk)
+    _extract(context, writer, todo)
     # Documents whose source is gone were kept or failed: nobody looked for images in them.
     looked_at = {d["doc_id"] for d in todo} - set(run.carried["doc_id"]) - writer.gone
     empty |= looked_at - writer.documents
@@ -100,20 +99,21 @@ def _inputs(context: StageContext, documents: Sequence[dict[str, Any]]) -> dict[
     return inputs
 
 
-def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, Any]]) -> None:
+def _jobs(context: StageContext, documents: Sequence[dict[str, Any]]) -> Iterator[Job]:
+    """What the workers are given of each document, read as they have room for it."""
     columns = ["doc_id", "page_number", "source", "blocks"]
-    ids = [d["doc_id"] for d in documents]
-    pages = rows_by_document(context.lake, "pages", context.batch, ids, columns, _PICTURES)
-    jobs = [
-        Job(
-            d["doc_id"],
-            d["uri"],
-            [row["page_number"] for row in pages[d["doc_id"]]],
-            _payload(context, pages[d["doc_id"]]),
-            complete=False,
-        )
-        for d in documents
-    ]
+    for chunk in chunks(documents):
+        ids = [d["doc_id"] for d in chunk]
+        pages = rows_by_document(context.lake, "pages", context.batch, ids, columns, _PICTURES)
+        for document in chunk:
+            rows = pages.pop(document["doc_id"])
+            numbers = [row["page_number"] for row in rows]
+            payload = _payload(context, rows)
+            yield Job(document["doc_id"], document["uri"], numbers, payload, complete=False)
+
+
+def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, Any]]) -> None:
+    jobs = _jobs(context, documents)
     never_any = _ever_empty(context)
     for result in read_in_slices(context, writer.run, _EXTRACT, jobs, SLICE_PAGES):
         for record, blob in result.records():

@@ -11,7 +11,8 @@ page against 1.5 on ordinary documents, and gigabytes on hostile ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pymupdf
@@ -48,11 +49,6 @@ class Placement:
     def area(self) -> float:
         """Square points that the placement takes on the page."""
         return (self.bbox[2] - self.bbox[0]) * (self.bbox[3] - self.bbox[1])
-
-
-def list_placements(page: pymupdf.Page) -> list[Placement]:
-    """Every placement of an image on the page, in drawing order."""
-    return [placement for placement, _ in iter_images(page)]
 
 
 def may_show_images(page: pymupdf.Page) -> bool:
@@ -100,19 +96,46 @@ def iter_images(page: pymupdf.Page) -> Iterator[tuple[Placement, mupdf.FzImage]]
     The handle (`mupdf.FzImage`) is what reaches inline images, masks and the compressed bytes
     without a look-up by cross-reference number, which inline images lack.
     """
-    if not may_show_images(page):
-        return
-    text_page = page.get_textpage(flags=pymupdf.TEXT_PRESERVE_IMAGES)
+    if may_show_images(page):
+        text_page = page.get_textpage(flags=pymupdf.TEXT_PRESERVE_IMAGES)
+        blocks = image_blocks(text_page)
+        yield from zip(placements_of(page, blocks), (b.i_image() for b in blocks), strict=True)
+
+
+def image_blocks(text_page: pymupdf.TextPage) -> list[mupdf.FzStextBlock]:
+    """The images of a text page that was made with `TEXT_PRESERVE_IMAGES`.
+
+    They are MuPDF's own memory, gone with the text page: keep it as long as them.
+    """
+    return [b for b in text_page.this if b.m_internal.type == mupdf.FZ_STEXT_BLOCK_IMAGE]
+
+
+def placements_of(page: pymupdf.Page, blocks: Sequence[mupdf.FzStextBlock]) -> list[Placement]:
+    """The placements that a page's image blocks stand for, in the same order."""
+    if not blocks:
+        return []
     # A text page ignores /Rotate; its origin is the top left of the crop box.
     turn = page.rotation_matrix
     shown = page.rect
-    index = 0
-    for block in text_page.this:
-        if block.m_internal.type != mupdf.FZ_STEXT_BLOCK_IMAGE:
-            continue
-        image = block.i_image()
-        yield _placement(index, block, image, turn, shown), image
-        index += 1
+    return [
+        _placement(index, block, block.i_image(), turn, shown) for index, block in enumerate(blocks)
+    ]
+
+
+@contextmanager
+def hidden(blocks: Sequence[mupdf.FzStextBlock]) -> Iterator[None]:
+    """Hide image blocks from PyMuPDF's extractions, which would copy or encode their bytes.
+
+    Running a page costs more than all that is made of it, so text and placements come from one run.
+    Meanwhile the images pass for vectors, of which an extraction takes the box alone.
+    """
+    for block in blocks:
+        block.m_internal.type = mupdf.FZ_STEXT_BLOCK_VECTOR
+    try:
+        yield
+    finally:
+        for block in blocks:
+            block.m_internal.type = mupdf.FZ_STEXT_BLOCK_IMAGE
 
 
 def _placement(

@@ -21,12 +21,10 @@ def union(boxes: Iterable[Box]) -> Box:
     found = list(boxes)
     if not found:
         return EMPTY
-    return (
-        min(b[0] for b in found),
-        min(b[1] for b in found),
-        max(b[2] for b in found),
-        max(b[3] for b in found),
-    )
+    if len(found) == 1:
+        return found[0]
+    x0, y0, x1, y1 = zip(*found, strict=True)
+    return (min(x0), min(y0), max(x1), max(y1))
 
 
 def area(box: Box) -> float:

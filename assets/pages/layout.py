@@ -33,6 +33,7 @@ from assets.pages.text_layer import (
     make_block,
     split_by_style,
 )
+from resources.workers.child import HELD_BACK
 
 KINDS: Final[dict[str, Kind]] = {
     "title": "title",
@@ -237,8 +238,9 @@ def load_models() -> None:
 @cache
 def _helpers() -> Any:  # noqa: ANN401  # an untyped module
     """`pymupdf4llm.helpers.document_layout`, the models behind it running on one thread each."""
-    if sys.modules.get("pymupdf.layout", ...) is None:  # held back to start workers quicker
-        del sys.modules["pymupdf.layout"]
+    for name in HELD_BACK:  # to start workers quicker
+        if sys.modules.get(name, ...) is None:
+            del sys.modules[name]
     with _single_threaded_sessions():
         pymupdf._get_layout = None  # noqa: SLF001
         importlib.import_module("pymupdf.layout").activate()

@@ -16,7 +16,6 @@ from typing import Any, Final, Self
 
 import pymupdf
 
-from assets.images.placements import Placement, list_placements
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
@@ -115,12 +114,12 @@ class _Document:
         return _failed_row(page_number, shape, failure, started)
 
     def _shape(self, page: pymupdf.Page) -> _Shape:
-        return _Shape(_label(page), page.rect.width, page.rect.height)
+        shown = page.rect
+        return _Shape(_label(page), shown.width, shown.height)
 
     def _read(self, page: pymupdf.Page, progress: Callable[[], None]) -> PageText:
         layer = read_text_layer(page)
-        placements = list_placements(page)
-        choice = _choose(page, layer, placements)
+        choice = _choose(page, layer)
         match choice.route:
             case Route.TEXT_LAYER:
                 found = self._from_text_layer(page, layer)
@@ -130,7 +129,7 @@ class _Document:
                 found = self._from_ocr(page, layer, progress)
             case Route.BLANK:
                 found = PageText(engines=(PYMUPDF,))
-        return self._completed(page, placements, found)
+        return self._completed(page, layer, found)
 
     def _from_text_layer(self, page: pymupdf.Page, layer: TextLayer) -> PageText:
         problem = None
@@ -146,7 +145,9 @@ class _Document:
                 )
         if not blocks:
             blocks = plain_blocks(layer.lines)
-        shown = tuple(block.moved(layer.turn.back(block.box)) for block in blocks)
+        shown = tuple(blocks)
+        if layer.turn.degrees:
+            shown = tuple(block.moved(layer.turn.back(block.box)) for block in blocks)
         problem_class = ErrorClass.UNREADABLE if problem else None
         return PageText(
             shown, "text_layer", (PYMUPDF,), problem=problem, problem_class=problem_class
@@ -212,11 +213,10 @@ class _Document:
             result.confidences,
         )
 
-    def _completed(
-        self, page: pymupdf.Page, placements: list[Placement], found: PageText
-    ) -> PageText:
-        size = (page.rect.width, page.rect.height)
-        blocks = with_pictures(found.blocks, placements, size, found.source)
+    def _completed(self, page: pymupdf.Page, layer: TextLayer, found: PageText) -> PageText:
+        shown = page.rect
+        size = (shown.width, shown.height)
+        blocks = with_pictures(found.blocks, layer.placements, size, found.source)
         fields, comments = field_blocks(page), annotation_blocks(page)
         blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
         problem, problem_class = found.problem, found.problem_class
@@ -233,13 +233,13 @@ class _Document:
         return engine
 
 
-def _choose(page: pymupdf.Page, layer: TextLayer, placements: list[Placement]) -> Choice:
+def _choose(page: pymupdf.Page, layer: TextLayer) -> Choice:
     # Scans often come as strips: a region is what its tiles make together.
-    groups = [union(p.bbox for p in group) for group in group_tiles(placements)]
+    groups = [union(p.bbox for p in group) for group in group_tiles(layer.placements)]
     regions = [layer.turn.forth(box) for box in groups]
     width, height = layer.turn.turned_size
     # Only a page without text may be blank, and only then is the question worth a look.
-    has_marks = bool(layer.lines) or bool(placements) or bool(page.get_bboxlog())
+    has_marks = bool(layer.lines) or bool(layer.placements) or bool(page.get_bboxlog())
     return choose(layer.lines, regions, (0.0, 0.0, width, height), has_marks=has_marks)
 
 

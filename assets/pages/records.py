@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from assets.pages.geometry import Box, union
 
@@ -31,8 +31,7 @@ Kind = Literal[
 Source = Literal["text_layer", "ocr", "mixed", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A run of text in one style; `raised` is a superscript."""
 
     text: str
@@ -42,8 +41,7 @@ class Span:
     raised: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of text in reading direction.
 
     Attributes:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pymupdf
 
+from assets.images.placements import Placement, hidden, image_blocks, placements_of
 from assets.pages import markdown
 from assets.pages.geometry import Box, Turn, shared_height
 from assets.pages.reading_order import is_plausible, reading_order
@@ -24,8 +25,10 @@ from assets.pages.records import Block, Kind, Line, Span, body_size, box_of
 # not depend on what else the process has read before.
 pymupdf.TOOLS.unset_quad_corrections(True)  # noqa: FBT003
 
-FLAGS: Final = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
-"""No images (copying their bytes costs more than the text), no styles from drawings (underlines;
+FLAGS: Final = (
+    pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_PRESERVE_IMAGES
+)
+"""No styles from drawings (underlines;
 they double the time), ligatures written out, no CIDs passed off as characters: one without a
 Unicode value must show as U+FFFD for the soundness test."""
 
@@ -48,12 +51,14 @@ class TextLayer:
         turn: from the page as shown to the frame in which most text runs left to right.
         from_page: from the page before its /Rotate to that frame.
         textpage: what MuPDF extracted.
+        placements: the images of the page, in drawing order, boxes of the page as shown.
     """
 
     lines: tuple[Line, ...]
     turn: Turn
     from_page: Turn
     textpage: pymupdf.TextPage
+    placements: tuple[Placement, ...] = ()
 
     @property
     def text(self) -> str:
@@ -68,20 +73,22 @@ class TextLayer:
 
 
 def read_text_layer(page: pymupdf.Page) -> TextLayer:
-    """Extract the text of a page once.
+    """Extract the text of a page, and where its images stand, in one run of it.
 
     MuPDF gives the boxes of the page before /Rotate; they are turned here once, into the frame in
     which most of the text runs left to right (a table set sideways on an upright page as well).
     """
     textpage = page.get_textpage(flags=FLAGS)
-    blocks = textpage.extractDICT()["blocks"]
-    degrees = _reading_rotation(blocks, page.rotation)
-    shown = page.rect
-    bare = (shown.width, shown.height) if page.rotation % 180 == 0 else (shown.height, shown.width)
+    images = image_blocks(textpage)
+    with hidden(images):
+        blocks = textpage.extractDICT()["blocks"]
+    rotation, shown = page.rotation, page.rect
+    degrees = _reading_rotation(blocks, rotation)
+    bare = (shown.width, shown.height) if rotation % 180 == 0 else (shown.height, shown.width)
     from_page = Turn(degrees, *bare)
     lines = tuple(_lines(blocks, from_page))
-    turn = Turn((degrees - page.rotation) % 360, shown.width, shown.height)
-    return TextLayer(lines, turn, from_page, textpage)
+    turn = Turn((degrees - rotation) % 360, shown.width, shown.height)
+    return TextLayer(lines, turn, from_page, textpage, tuple(placements_of(page, images)))
 
 
 def plain_blocks(lines: Sequence[Line]) -> list[Block]:
@@ -98,9 +105,9 @@ def plain_blocks(lines: Sequence[Line]) -> list[Block]:
 
 def make_block(kind: Kind, lines: Sequence[Line]) -> Block:
     """A block of this kind from these lines."""
-    sizes = Counter[float]()
+    sizes: dict[float, int] = {}
     for line in lines:
-        sizes[line.size] += len(line.text)
+        sizes[line.size] = sizes.get(line.size, 0) + len(line.text)
     if kind == "code":
         lines = [_indented(line, box_of(lines)[0]) for line in lines]
     return Block(
@@ -108,24 +115,24 @@ def make_block(kind: Kind, lines: Sequence[Line]) -> Block:
         box=box_of(lines),
         text=markdown.verbatim(lines) if kind == "code" else markdown.plain(lines),
         markdown=markdown.render(kind, lines),
-        font_size=sizes.most_common(1)[0][0] if sizes else None,
+        font_size=max(sizes, key=sizes.__getitem__) if sizes else None,
     )
 
 
 def _reading_rotation(blocks: Sequence[dict[str, Any]], shown: int) -> int:
     """The /Rotate under which most characters run left to right; the page's own without text."""
-    counts = Counter[int]()
+    counts = dict.fromkeys((0, 90, 180, 270), 0)
     for block in blocks:
         for line in block.get("lines", ()):
             if line["wmode"]:  # vertical writing runs downwards on an upright page
                 direction: tuple[float, float] = (1.0, 0.0)
             else:
                 direction = line["dir"]
-            counts[_upright_by(direction)] += sum(len(span["text"]) for span in line["spans"])
+            counts[_upright_by(direction)] += sum([len(span["text"]) for span in line["spans"]])
     total = sum(counts.values())
     if not total or counts[shown] * 2 >= total:
         return shown
-    return counts.most_common(1)[0][0]
+    return max(counts, key=counts.__getitem__)
 
 
 def _upright_by(direction: tuple[float, float]) -> int:
@@ -210,7 +217,7 @@ def _indented(line: Line, left: float) -> Line:
         return line
     width = (line.box[2] - line.box[0]) / max(1, len(line.text))
     n_spaces = round((line.box[0] - left) / width) if width > 0 else 0
-    return replace(line, spans=(Span(" " * n_spaces, mono=True), *line.spans))
+    return line._replace(spans=(Span(" " * n_spaces, mono=True), *line.spans))
 
 
 def _is_rtl(line: Line) -> bool:

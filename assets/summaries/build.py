@@ -43,30 +43,11 @@ def build_summaries(context: StageContext) -> Staged:
         owned_documents(lake, batch).select("doc_id", "error_class").drop_nulls().iter_rows()
     )
     summariser = make_summariser(context.settings)
-    for first in range(0, len(todo), DOCUMENTS_AT_ONCE):
-        chunk = todo[first : first + DOCUMENTS_AT_ONCE]
-        _summarise(context, run, summariser, chunk, inputs, causes)
-        context.progress.report("summaries", batch, first + len(chunk), len(todo))
-    return run.finish()
-
-
-def _summarise(
-    context: StageContext,
-    run: StageRun,
-    summariser: Summariser,
-    chunk: Sequence[str],
-    inputs: dict[str, str],
-    causes: dict[str, str],
-) -> None:
-    frame = context.lake.scan("docs", _INPUT, batch=context.batch)
-    rows = frame.filter(pl.col("doc_id").is_in(list(chunk))).collect().to_dicts()
-    rows_failed = {row["doc_id"]: row["status"] == "failed" for row in rows}
-    for record in _records(context, summariser, rows):
+    for record in _records(context, summariser, todo):
         row: dict[str, Any] = {**record.as_row(), "input_sha256": inputs[record.doc_id]}
-        upstream = causes.get(record.doc_id)
-        if row["status"] == "failed" and rows_failed.get(record.doc_id):
+        if row["status"] == "failed" and record.doc_id in failed:
             # The document failed before this stage, which has nothing of its own to charge.
-            row["error_class"] = upstream or row["error_class"]
+            row["error_class"] = causes.get(record.doc_id) or row["error_class"]
         elif row["error_class"] is not None:
             run.fail(Subject(record.doc_id, None), row["error_class"], row["error"] or "")
         run.add("summaries", row, 300 + len(row["summary"] or ""))
@@ -74,18 +55,29 @@ def _summarise(
         run.counts[f"summaries_{row['status']}"] += 1
         run.counts["input_tokens"] += row["input_tokens"] or 0
         run.counts["output_tokens"] += row["output_tokens"] or 0
+        context.progress.report("summaries", batch, run.counts["documents"], len(todo))
+    return run.finish()
 
 
 def _records(
-    context: StageContext, summariser: Summariser, rows: Sequence[dict[str, Any]]
+    context: StageContext, summariser: Summariser, todo: Sequence[str]
 ) -> Iterator[SummaryRecord]:
-    """One record per row. The extractive summariser is plain work, so the workers share it."""
+    """One record per document. The extractive summariser is plain work: the workers share it."""
     if summariser.name != "extractive":
-        yield from summarise_rows(rows, summariser)
+        for rows in _rows(context, todo):
+            yield from summarise_rows(rows, summariser)
         return
-    items = [(row["doc_id"], {"row": row}) for row in rows]
+    items = ((row["doc_id"], {"row": row}) for rows in _rows(context, todo) for row in rows)
     for doc_id, record in do_documents(context, _EXTRACT, items):
         if isinstance(record, TaskFailure):
             yield without_summary(summariser, doc_id, "failed", record.error_class, record.error)
         else:
             yield SummaryRecord(**record)
+
+
+def _rows(context: StageContext, todo: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+    """The rows of `docs`, some documents at a time: a book's markdown has megabytes."""
+    for first in range(0, len(todo), DOCUMENTS_AT_ONCE):
+        chunk = list(todo[first : first + DOCUMENTS_AT_ONCE])
+        frame = context.lake.scan("docs", _INPUT, batch=context.batch)
+        yield frame.filter(pl.col("doc_id").is_in(chunk)).collect().to_dicts()

@@ -19,7 +19,7 @@ def summarise(
 ) -> Iterator[tuple[dict[str, Any], None]]:
     """Summarise each item's row of `docs`; a record is a row of `summaries` and its `unit`."""
     progress(LOADING)
-    import sklearn.feature_extraction.text  # noqa: F401 - half a second, not on a document's clock
+    import resources.summariser.vectors  # noqa: F401 - numpy: not on a document's clock
 
     summariser = ExtractiveSummariser()
     for item in payload["items"]:

@@ -9,10 +9,11 @@ Deterministic: scores are rounded before they are compared, ties go to the earli
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from assets.docs.tokens import estimate_tokens
 from resources.errors import ErrorClass
@@ -21,12 +22,7 @@ from resources.summariser.language import guess_language
 from resources.summariser.sentences import cut, is_whole, split_sentences
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float64]
-    # scipy's sparse matrices carry no types.
-    Matrix = Any
+    from resources.summariser.vectors import SparseRows, Vector
 
 REVISION: Final = 1
 MAX_CHARS: Final = 1_200
@@ -44,6 +40,10 @@ _ITERATIONS: Final = 50
 _TOLERANCE: Final = 1e-6
 _DIVERSITY: Final = 0.65
 """Weight of a sentence's own score against its likeness to those chosen (MMR's lambda)."""
+_MAX_SHARE: Final = 0.6
+"""A term of more sentences tells none of them from the others."""
+_WORD: Final = re.compile(r"[^\W\d_]{3,}")
+_WIDE_SPACE: Final = re.compile(r"\s\s+")
 _MIN_LETTERS: Final = 36
 _LONGEST: Final = 400
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
@@ -93,7 +93,7 @@ class ExtractiveSummariser:
         try:
             summary, body = _summarise(document.body)
         except (ValueError, MemoryError, ArithmeticError) as error:
-            # The boundary of one document: numpy and scikit-learn raise these on odd input.
+            # The boundary of one document: numpy raises these on odd input.
             reason = f"{type(error).__name__}: {error}"
             return without_summary(
                 self, document.doc_id, "failed", ErrorClass.SUMMARY_FAILED, reason
@@ -176,27 +176,27 @@ def _choose(sentences: Sequence[str]) -> list[int]:
         left[best] = False
         room -= int(lengths[best])
         if vectors is not None:
-            redundancy = np.maximum(redundancy, (vectors @ vectors[best].T).toarray().ravel())
+            redundancy = np.maximum(redundancy, vectors.times(vectors.row(best)))
     return sorted(chosen)
 
 
-def _vectors(sentences: Sequence[str]) -> Matrix | None:
-    """A TF-IDF row of length 1 per sentence (sparse); None when no term is left to compare."""
-    import numpy as np
-    from sklearn.feature_extraction.text import TfidfVectorizer
+def _vectors(sentences: Sequence[str]) -> SparseRows | None:
+    """A TF-IDF row per sentence; None when no term is left to compare: position decides alone."""
+    from resources.summariser.vectors import tf_idf
 
     joined = "".join(sentences[:200])
-    options: dict[str, Any] = {"token_pattern": r"[^\W\d_]{3,}"}
     if len(_UNSPACED.findall(joined)) > 0.2 * len(joined):
-        options = {"analyzer": "char", "ngram_range": (2, 2)}
-    vectorizer = TfidfVectorizer(sublinear_tf=True, max_df=0.6, dtype=np.float64, **options)
-    try:
-        return vectorizer.fit_transform(sentences)
-    except ValueError:  # every term is short, or in most sentences: position decides alone
-        return None
+        terms = [_character_pairs(sentence.lower()) for sentence in sentences]
+    else:
+        terms = [_WORD.findall(sentence.lower()) for sentence in sentences]
+    return tf_idf(terms, _MAX_SHARE)
 
 
-def _rank(vectors: Matrix | None, n: int) -> Vector:
+def _character_pairs(text: str) -> list[str]:
+    return [a + b for a, b in itertools.pairwise(_WIDE_SPACE.sub(" ", text))]
+
+
+def _rank(vectors: SparseRows | None, n: int) -> Vector:
     """PageRank over the likeness of sentences, teleporting to early ones; the best is 1.
 
     Likeness (cosine, 0 with itself) is never written out: `X (X' s) - s` is its product with `s`,
@@ -204,18 +204,18 @@ def _rank(vectors: Matrix | None, n: int) -> Vector:
     """
     import numpy as np
 
-    prior = 1.0 / (2.0 + np.arange(n)) + 1.0 / n
+    prior: Vector = 1.0 / (2.0 + np.arange(n, dtype=np.float64)) + 1.0 / n
     prior /= prior.sum()
     scores = prior.copy()
     if vectors is not None:
-        itself = np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel()
-        columns = vectors.T.tocsr()
-        totals = vectors @ (columns @ np.ones(n)) - itself
+        itself = vectors.squares()
+        totals = vectors.times(vectors.transposed_times(np.ones(n))) - itself
         alone = totals < _TOLERANCE
-        weights = np.divide(1.0, totals, out=np.zeros(n), where=~alone)
+        weights: Vector = np.divide(1.0, totals, out=np.zeros(n), where=~alone)
         for _ in range(_ITERATIONS):
-            given = scores * weights
-            spread = vectors @ (columns @ given) - itself * given + scores[alone].sum() * prior
+            given: Vector = scores * weights
+            spread = vectors.times(vectors.transposed_times(given)) - itself * given
+            spread += scores[alone].sum() * prior
             new = (1 - _DAMPING) * prior + _DAMPING * spread
             done = np.abs(new - scores).sum() < _TOLERANCE
             scores = new

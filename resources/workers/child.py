@@ -36,6 +36,8 @@ _KEPT_ENVIRONMENT: Final = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH",
     "VIRTUAL_ENV", "TESSDATA_PREFIX", "QUIRE_TEST_ENGINE",
 )  # fmt: skip
+HELD_BACK: Final = ("pymupdf.layout", "pymupdf4llm")
+"""Modules that count as absent in a worker until they are asked for."""
 _PR_SET_PDEATHSIG: Final = 1
 OUT_OF_MEMORY: Final = 77
 """Exit code of a worker that reached its memory limit."""
@@ -56,9 +58,11 @@ def start(memory_mb: int, parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before the line above
             os._exit(1)
-    # `import pymupdf` loads its layout models (0.2 s, 55 MB, a thread per core) unless told not to;
-    # `assets/pages/layout.py` loads them, on one thread, where pages need them.
-    sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]
+    # `import pymupdf` loads its layout models (0.2 s, 55 MB, a thread per core) and what calls them
+    # (0.15 s) unless told not to; `assets/pages/layout.py` does it, on one thread, where pages need
+    # them.
+    for name in HELD_BACK:
+        sys.modules[name] = None  # type: ignore[assignment]
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)  # native libraries print; their warnings are collected as data instead
     os.dup2(quiet, 2)
