@@ -6,7 +6,8 @@ Here: making and counting inputs. Not here: timing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,28 +99,40 @@ def tiny(n_documents: int, folder: Path) -> Inputs:
     return _copies(_tiny, n_documents, folder)
 
 
-def from_folder(folder: Path, max_pages: int) -> Inputs:
-    """The PDFs of a folder whose every page has a text layer, up to about `max_pages` pages."""
+def from_folder(pdfs: Path, n_pages: int, folder: Path) -> Inputs:
+    """The PDFs of a folder whose every page has text, copied until there are `n_pages` pages.
+
+    A copy has bytes of its own, since Quire reads each content once; its images have not, and are
+    stored once.
+    """
     pymupdf.TOOLS.mupdf_display_errors(on=False)
+    contents = {hashlib.sha256(data).digest(): data for data in _contents(pdfs)}
+    counted = [(data, _pages_with_text(data)) for data in contents.values()]
+    found = [(data, n) for data, n in counted if n]
     paths: list[Path] = []
-    seen: set[str] = set()
     total = 0
-    for path in sorted(folder.rglob("*.pdf")):
-        if total >= max_pages:
-            break
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        n_pages = _pages_with_text(path)
-        if n_pages and content not in seen:  # Quire reads the same content once
-            seen.add(content)
+    for round_ in itertools.count():
+        for data, n in found:
+            if total >= n_pages:
+                return Inputs(tuple(paths), total)
+            path = folder / f"copy-{len(paths):05d}.pdf"
+            path.write_bytes(data + b"%% copy %d\n" % round_)
             paths.append(path)
-            total += n_pages
-    return Inputs(tuple(paths), total)
+            total += n
+        if not found:
+            break
+    message = f"no PDF under {pdfs} has text on every page"
+    raise SystemExit(message)
 
 
-def _pages_with_text(path: Path) -> int:
+def _contents(pdfs: Path) -> Iterator[bytes]:
+    return (path.read_bytes() for path in sorted(pdfs.rglob("*.pdf")) if path.is_file())
+
+
+def _pages_with_text(data: bytes) -> int:
     """The number of pages when all of them have text, else 0."""
     try:
-        document = pymupdf.open(path, filetype="pdf")
+        document = pymupdf.open(stream=data, filetype="pdf")
         if not document.is_pdf or document.needs_pass:
             return 0
         enough = [len(page.get_text()) >= MIN_CHARACTERS for page in document]

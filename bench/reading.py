@@ -29,7 +29,7 @@ class Task:
 
 TASKS = {
     # Quire's start is about 4 s and a page about 4 ms: fewer pages would measure the start.
-    "text": Task(8000, {"QUIRE_LAYOUT": "off"}, 0.5),
+    "text": Task(8000, {"QUIRE_LAYOUT": "off", "QUIRE_OCR": "off"}, 0.5),
     "layout": Task(400, {"QUIRE_LAYOUT": "on"}, 0.9),
     "ocr": Task(60, {}, 0.9),
 }
@@ -37,7 +37,7 @@ TASKS = {
 
 def _inputs(kind: str, n_pages: int, corpus: Path | None, folder: Path) -> inputs.Inputs:
     if corpus is not None and kind != "ocr":
-        return inputs.from_folder(corpus, n_pages)
+        return inputs.from_folder(corpus, n_pages, folder)
     make = inputs.scanned if kind == "ocr" else inputs.text_layer
     return make(n_pages, folder)
 
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("kinds", nargs="*", help=f"of {', '.join(TASKS)}; all when none is given")
     parser.add_argument("--pages", type=int, help="pages to read, at least")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--corpus", type=Path, help="take the text-layer PDFs of this folder")
+    parser.add_argument("--corpus", type=Path, help="copies of the text-layer PDFs of this folder")
     common_arguments(parser, rounds=3)
     arguments = parser.parse_args()
     unknown = set(arguments.kinds) - set(TASKS)
