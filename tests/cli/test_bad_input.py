@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.main import main
-from tests.lakes import MIXED, make_lake, publish_batch
-
-BATCH = "b00000001"
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("mixed")
-    publish_batch(make_lake(root), BATCH, MIXED)
-    return root
-
-
-@pytest.fixture
-def quire(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command over a lake; returns exit code, stdout, stderr."""
-
-    def run(lake: Path, *arguments: str) -> tuple[int, str, str]:
-        code = main([*arguments, "--lake", str(lake)])
-        told = capsys.readouterr()
-        return int(code), told.out, told.err
-
-    return run
-
-
-def _one_line(err: str) -> str:
-    assert err.startswith("quire: ")
-    assert err.endswith("\n")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    return err
-
+from tests.cli.telling import Run, one_line
 
 READING = (["status"], ["audit"], ["quarantine", "list"])
 NEEDING_ROWS = (["show", "x.pdf"], ["export", "x.pdf", "--to", "out"], ["retry", "x.pdf"])
@@ -60,12 +28,12 @@ def test_an_empty_lake_is_no_error_to_read(tmp_path: Path, quire: Run, command: 
 def test_an_empty_lake_holds_no_document(tmp_path: Path, quire: Run, command: list[str]) -> None:
     code, _, err = quire(tmp_path, *command)
     assert code == 1
-    assert "quire ingest FOLDER" in _one_line(err)
+    assert "quire ingest FOLDER" in one_line(err)
 
 
 @pytest.mark.parametrize("command", [*READING, *NEEDING_ROWS])
 @pytest.mark.parametrize("kind", ["absent", "file", "dangling", "broken table"])
-def test_a_lake_that_is_none_is_one_line(
+def test_a_lake_that_is_none_isone_line(
     tmp_path: Path, quire: Run, command: list[str], kind: str
 ) -> None:
     lake = tmp_path / "lake"
@@ -79,7 +47,7 @@ def test_a_lake_that_is_none_is_one_line(
         (log / f"{0:020d}.json").write_text("no json")
     code, _, err = quire(lake, *command)
     assert code == 1
-    assert str(lake) in _one_line(err)
+    assert str(lake) in one_line(err)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +67,7 @@ def test_a_lake_that_is_none_is_one_line(
         (["nonsense"], 2),
     ],
 )
-def test_bad_arguments_are_one_line(
+def test_bad_arguments_areone_line(
     mixed: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -108,7 +76,7 @@ def test_bad_arguments_are_one_line(
 ) -> None:
     monkeypatch.setenv("QUIRE_LAKE", str(mixed))
     assert main(arguments) == code
-    _one_line(capsys.readouterr().err)
+    one_line(capsys.readouterr().err)
 
 
 def test_an_unknown_setting_is_a_usage_error(
@@ -117,4 +85,4 @@ def test_an_unknown_setting_is_a_usage_error(
     monkeypatch.setenv("QUIRE_LAEK", "x")
     code, _, err = quire(mixed, "status")
     assert code == 2
-    assert "did you mean QUIRE_LAKE" in _one_line(err)
+    assert "did you mean QUIRE_LAKE" in one_line(err)

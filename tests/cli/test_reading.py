@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,8 @@ import pytest
 from cli.main import main
 from resources.lake.batches import MAX_REQUESTS, read_requests, record_request
 from resources.lake.lake import Lake
+from tests.cli.telling import BATCH, Run, one_line
 from tests.lakes import ALL_GOOD, MIXED, Pdf, add_manifest, make_lake, publish_batch, rewrite
-
-BATCH = "b00000001"
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("mixed")
-    publish_batch(make_lake(root), BATCH, MIXED)
-    return root
-
-
-@pytest.fixture
-def quire(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command over a lake; returns exit code, stdout, stderr."""
-
-    def run(lake: Path, *arguments: str) -> tuple[int, str, str]:
-        code = main([*arguments, "--lake", str(lake)])
-        told = capsys.readouterr()
-        return int(code), told.out, told.err
-
-    return run
 
 
 def _json(result: tuple[int, str, str]) -> dict[str, Any]:
@@ -43,14 +21,6 @@ def _json(result: tuple[int, str, str]) -> dict[str, Any]:
     assert (code, err) == (0, "")
     value: dict[str, Any] = json.loads(out)
     return value
-
-
-def _one_line(err: str) -> str:
-    assert err.startswith("quire: ")
-    assert err.endswith("\n")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    return err
 
 
 # status -----------------------------------------------------------------------------------------
@@ -175,7 +145,7 @@ def test_show_of_a_name_that_two_documents_have_lists_them(tmp_path: Path, quire
     rewrite(lake, "manifest", lambda rows: rows.with_columns(file_name=pl.lit("same.pdf")))
     code, _, err = quire(tmp_path, "show", "same.pdf")
     assert code == 1
-    line = _one_line(err)
+    line = one_line(err)
     assert "2 documents match" in line
     for content in ("one", "two"):
         assert Pdf("", content=content).doc_id[:12] in line
@@ -194,7 +164,7 @@ def test_show_of_a_name_that_two_documents_have_lists_them(tmp_path: Path, quire
 def test_show_of_nothing_says_the_mend(mixed: Path, quire: Run, name: str, hint: str) -> None:
     code, _, err = quire(mixed, "show", name)
     assert code == 1
-    assert hint in _one_line(err)
+    assert hint in one_line(err)
 
 
 def test_hostile_text_cannot_steer_the_terminal(tmp_path: Path, quire: Run) -> None:
@@ -247,7 +217,7 @@ def test_a_lake_with_a_file_missing_is_told_without_a_traceback(tmp_path: Path, 
     assert "data_file_missing" in out
     code, _, err = quire(tmp_path, "status")
     assert code == 1
-    assert "quire audit" in _one_line(err)
+    assert "quire audit" in one_line(err)
 
 
 def test_retry_forgets_how_often_a_batch_was_asked_for(tmp_path: Path, quire: Run) -> None:
@@ -271,7 +241,7 @@ def test_retry_says_when_there_is_nothing_to_retry(tmp_path: Path, quire: Run) -
 def test_retry_of_a_quarantined_document_is_refused(mixed: Path, quire: Run) -> None:
     code, _, err = quire(mixed, "retry", "broken.pdf")
     assert code == 1
-    assert "quarantined (corrupt)" in _one_line(err)
+    assert "quarantined (corrupt)" in one_line(err)
 
 
 def test_retry_of_a_document_that_failed_once_asks_for_its_batch(mixed: Path, quire: Run) -> None:
@@ -308,7 +278,7 @@ def test_released_documents_wait_for_the_next_run(tmp_path: Path, quire: Run) ->
     assert quire(tmp_path, "audit")[0] == 0
     code, _, err = quire(tmp_path, "quarantine", "release", "broken.pdf")
     assert code == 1
-    assert "not in quarantine" in _one_line(err)
+    assert "not in quarantine" in one_line(err)
 
 
 def test_hostile_file_names_are_found_as_they_are(tmp_path: Path, quire: Run) -> None:
