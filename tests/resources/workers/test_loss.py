@@ -184,3 +184,15 @@ def test_a_parent_that_is_killed_leaves_no_worker_and_its_folder_is_swept(
     assert sorted((tmp_path / "tmp").glob("*-*")) == sorted(
         [other, unlocked, *(tmp_path / "tmp").glob("quire-slots-*")]
     )
+
+
+def test_workers_do_not_run_the_parents_main_module_again(tmp_path: Path) -> None:
+    script, ran = tmp_path / "main.py", tmp_path / "ran"
+    script.write_text(
+        f"with open({str(ran)!r}, 'a') as file: file.write('once ')\n"
+        "from tests.resources.workers.running import a_pool, run, task\n"
+        "with a_pool() as pool: run(pool, task('d', 2))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, script], cwd=ROOT, env=environment, timeout=60, check=True)
+    assert ran.read_text() == "once "
