@@ -8,7 +8,7 @@ nor anything about batches, versions and other stages.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
@@ -19,16 +19,20 @@ import pymupdf
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
-from assets.pages.forms_notes import annotation_blocks, field_blocks
-from assets.pages.geometry import union
+from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blocks
+from assets.pages.geometry import Box, share_inside, union
 from assets.pages.layout import LayoutModel, Region, layout_blocks, load_models
-from assets.pages.merge import merge_regions, without_repeats
+from assets.pages.merge import merge_pictures, merge_scans, without_repeats
 from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
+from assets.pages.orientation import n_letters
 from assets.pages.pictures import with_pictures
-from assets.pages.records import Block, PageText
-from assets.pages.routing import Choice, Route, choose, unsound_share
+from assets.pages.records import Block, Line, PageText
+from assets.pages.routing import MAX_REGIONS, Choice, Route, choose, holds_unread_text
+from assets.pages.soundness import unsound_share
 from assets.pages.special import SpecialCases
+from assets.pages.spot_check import agrees, without_ink
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
+from assets.pages.text_pictures import look_at
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.child import LOADING
@@ -38,6 +42,11 @@ PYMUPDF: Final = f"pymupdf-{pymupdf.__version__}"
 _OCR_OFF: Final = (
     "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
 )
+
+MIN_LINES: Final = 3
+MIN_LINE_LETTERS: Final = 12
+"""A picture holds text when OCR finds this many lines of this many letters, and more letters in
+them than in shorter ones: labels of plots, maps and dialogues are shorter, captions are fewer."""
 
 Row = dict[str, Any]
 
@@ -118,18 +127,70 @@ class _Document:
         return _Shape(_label(page), shown.width, shown.height)
 
     def _read(self, page: pymupdf.Page, progress: Callable[[], None]) -> PageText:
-        layer = read_text_layer(page)
-        choice = _choose(page, layer)
+        layer, hidden = self._shown_layer(page, read_text_layer(page), progress)
+        choice = self._looked_at(page, layer, _choose(page, layer), progress)
         match choice.route:
             case Route.TEXT_LAYER:
                 found = self._from_text_layer(page, layer)
             case Route.MIXED:
                 found = self._from_both(page, layer, choice, progress)
             case Route.OCR:
-                found = self._from_ocr(page, layer, progress)
+                found = self._from_ocr(page, layer, choice, progress)
             case Route.BLANK:
                 found = PageText(engines=(PYMUPDF,))
-        return self._completed(page, layer, found)
+        return self._completed(page, layer, found, hidden)
+
+    def _shown_layer(
+        self, page: pymupdf.Page, layer: TextLayer, progress: Callable[[], None]
+    ) -> tuple[TextLayer, list[Block]]:
+        """The layer without what no reader sees: lines on bare paper, lines over other ink.
+
+        Those on bare paper come back as a comment. An old OCR layer is undrawn text over ink that
+        says the same; where it says otherwise, the ink is read instead.
+        """
+        faint = [line for line in layer.lines if line.ink != "drawn"]
+        if not faint:
+            return layer, []
+        bare = without_ink(page, layer.turn, faint)
+        hidden = [faint[i] for i in sorted(bare)]
+        undrawn = [x for i, x in enumerate(faint) if i not in bare and x.ink == "none"]
+        left_out = list(hidden)
+        if undrawn and self._disagrees(page, layer, undrawn, progress):
+            left_out += undrawn
+        if not left_out:
+            return layer, []
+        gone = set(map(id, left_out))
+        lines = tuple(line for line in layer.lines if id(line) not in gone)
+        return replace(layer, lines=lines), hidden_blocks(hidden, layer.turn)
+
+    def _looked_at(
+        self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
+    ) -> Choice:
+        """The choice after a look at the ink where the text alone leaves a doubt."""
+        if choice.doubt and self._disagrees(page, layer, layer.lines, progress):
+            return Choice(Route.OCR, fault=f"{choice.doubt}, and OCR of a few lines disagrees")
+        if choice.route is not Route.TEXT_LAYER or self._ocr == "off":
+            return choice
+        regions: list[Box] = []
+        for picture in choice.pictures:
+            if any(share_inside(picture.box, other) > 0.5 for other in regions):
+                continue
+            look = look_at(page, layer.turn.back(picture.box))
+            if look.is_text and holds_unread_text(picture, look.n_marks):
+                regions.append(picture.box)
+                if len(regions) == MAX_REGIONS:
+                    break
+        return replace(choice, route=Route.MIXED, regions=tuple(regions)) if regions else choice
+
+    def _disagrees(
+        self,
+        page: pymupdf.Page,
+        layer: TextLayer,
+        lines: Sequence[Line],
+        progress: Callable[[], None],
+    ) -> bool:
+        engine = self._engine(progress)
+        return engine is not None and not agrees(engine, page, layer.turn, lines, progress)
 
     def _from_text_layer(self, page: pymupdf.Page, layer: TextLayer) -> PageText:
         problem = None
@@ -161,37 +222,38 @@ class _Document:
     def _from_both(
         self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
     ) -> PageText:
-        own = [b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines)]
+        size = layer.turn.turned_size
+        is_scan = any(is_page_scan(region, *size, "ocr") for region in choice.regions)
+        base = self._beside_scan(layer) if is_scan else self._from_text_layer(page, layer)
         engine = self._engine(progress)
         if engine is None:
-            size = layer.turn.turned_size
-            is_scan = any(is_page_scan(region, *size, "ocr") for region in choice.regions)
-            return PageText(
-                tuple(own),
-                "text_layer",
-                (PYMUPDF,),
-                problem=_OCR_OFF if is_scan else None,
-                problem_class=ErrorClass.OCR_FAILED,
-            )
+            return replace(base, problem=_OCR_OFF) if is_scan else base
         covered = [layer.turn.back(line.box) for line in layer.lines]
-        results = [
-            ocr_region(engine, page, progress, layer.turn.back(region), covered)
-            for region in choice.regions
-        ]
-        if not any(result.n_letters for result in results):  # a photograph
-            return PageText(tuple(own), "text_layer", (PYMUPDF,))
-        return PageText(
-            tuple(merge_regions(own, results)),
-            "mixed",
-            (PYMUPDF, _engine_label(engine)),
-            rotation=max(results, key=lambda r: r.n_letters).rotation,
-            problem=next((r.problem for r in results if r.problem and r.n_letters), None),
-            problem_class=ErrorClass.OCR_FAILED,
+        regions = [layer.turn.back(region) for region in choice.regions]
+        read = [(r, ocr_region(engine, page, progress, r, covered)) for r in regions]
+        read = [(r, result) for r, result in read if _has_text(result, is_scan=is_scan)]
+        if not read:  # a photograph, or a figure with labels
+            return base
+        results = [result for _, result in read]
+        merge = merge_scans(base.blocks, results) if is_scan else merge_pictures(base.blocks, read)
+        return replace(
+            base,
+            blocks=tuple(merge),
+            source="mixed",
+            engines=(PYMUPDF, _engine_label(engine)),
+            rotation=max(results, key=lambda r: r.n_letters).rotation if is_scan else 0,
+            problem=base.problem or next((r.problem for r in results if r.problem), None),
+            problem_class=base.problem_class if base.problem else ErrorClass.OCR_FAILED,
             confidences=tuple(pair for r in results for pair in r.confidences),
         )
 
+    def _beside_scan(self, layer: TextLayer) -> PageText:
+        """The few lines of text on a scan; it is too little for the layout model."""
+        own = tuple(b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines))
+        return PageText(own, "text_layer", (PYMUPDF,), problem_class=ErrorClass.OCR_FAILED)
+
     def _from_ocr(
-        self, page: pymupdf.Page, layer: TextLayer, progress: Callable[[], None]
+        self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
     ) -> PageText:
         engine = self._engine(progress)
         if engine is None:
@@ -199,7 +261,8 @@ class _Document:
         else:
             result = ocr_region(engine, page, progress)
         if layer.lines and (engine is None or _reads_worse(result, layer)):
-            return _unsound(layer, "OCR is off" if engine is None else "OCR read no better")
+            reason = "OCR is off" if engine is None else "OCR read no better"
+            return _unsound(layer, choice.fault, reason)
         engines = (_engine_label(engine),) if engine else (PYMUPDF,)
         if result.is_blank:
             return PageText(engines=(PYMUPDF,))
@@ -213,11 +276,13 @@ class _Document:
             result.confidences,
         )
 
-    def _completed(self, page: pymupdf.Page, layer: TextLayer, found: PageText) -> PageText:
+    def _completed(
+        self, page: pymupdf.Page, layer: TextLayer, found: PageText, hidden: Sequence[Block]
+    ) -> PageText:
         shown = page.rect
         size = (shown.width, shown.height)
         blocks = with_pictures(found.blocks, layer.placements, size, found.source)
-        fields, comments = field_blocks(page), annotation_blocks(page)
+        fields, comments = field_blocks(page), [*annotation_blocks(page), *hidden]
         blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
         problem, problem_class = found.problem, found.problem_class
         special = self._special.problem(page.number + 1, markdown.page_text(blocks))
@@ -250,14 +315,25 @@ def _reads_worse(result: OcrResult, layer: TextLayer) -> bool:
     return bool(result.problem) or result.is_blank or result.n_letters < sound / 2
 
 
-def _unsound(layer: TextLayer, reason: str) -> PageText:
+def _has_text(result: OcrResult, *, is_scan: bool) -> bool:
+    """Whether what OCR read in a region is text rather than the labels of a figure."""
+    if is_scan:
+        return bool(result.n_letters)
+    lines = [n_letters(line) for block in result.blocks for line in block.text.splitlines()]
+    long = [n for n in lines if n >= MIN_LINE_LETTERS]
+    return not result.problem and len(long) >= MIN_LINES and 2 * sum(long) > sum(lines)
+
+
+def _unsound(layer: TextLayer, fault: str | None, reason: str) -> PageText:
     blocks = (b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines))
-    share = unsound_share(layer.text)
+    if fault is None:
+        share = unsound_share(layer.text)
+        fault = f"{share:.0%} of the text layer's characters mean nothing"
     return PageText(
         tuple(blocks),
         "text_layer",
         (PYMUPDF,),
-        problem=f"{share:.0%} of the text layer's characters mean nothing; {reason}",
+        problem=f"{fault}; {reason}",
         problem_class=ErrorClass.OCR_FAILED,
     )
 

@@ -3,7 +3,8 @@
 import pytest
 
 from assets.pages.records import Line, Span
-from assets.pages.routing import Route, choose, is_sound, unsound_share
+from assets.pages.routing import Route, choose
+from assets.pages.soundness import is_sound, unsound_share
 
 PAGE = (0.0, 0.0, 600.0, 800.0)
 STAMP = (20.0, 10.0, 200.0, 22.0)
