@@ -15,6 +15,7 @@ import pymupdf
 from assets.pages import markdown
 from assets.pages.geometry import Box, Turn, union
 from assets.pages.records import Block, Line
+from assets.pages.soundness import is_sound, oddness
 
 _SKIPPED: Final = frozenset({pymupdf.PDF_ANNOT_LINK, pymupdf.PDF_ANNOT_POPUP})
 HIDDEN: Final = "hidden text: "
@@ -48,9 +49,10 @@ def hidden_blocks(lines: Sequence[Line], turn: Turn) -> list[Block]:
     """Lines that stand on bare paper, undrawn or in white: kept beside the text as one comment.
 
     What a reader cannot see is no part of the document's text, and no summariser shall read it.
+    Where its characters cannot be meant either, there is nothing to keep.
     """
     text = "\n".join(filter(None, (markdown.clean(line.text) for line in lines)))
-    if not text:
+    if not text or not is_sound(text) or oddness(text):
         return []
     text = f"{HIDDEN}{text}"
     quoted = "\n".join(f"> {markdown.escape(line)}" for line in text.splitlines())

@@ -18,15 +18,13 @@ from PIL import Image, ImageFilter
 
 from cli.samples import pictures
 
-WORDS: Final = tuple(
-    re.findall(
-        r"\S+",
-        "the archive keeps one copy of every report and each has a number date shelf whoever takes it "
-        "writes line into book crosses out on return when pressure falls below limit close valve "
-        "before pump starts check that both lamps are lit then call station by radio within minutes "
-        "temperature reading 14 27 3.5 120 percent of total amount due under section",
-    )
-)
+TEXT: Final = """
+the archive keeps one copy of every report and each has a number date shelf whoever takes it
+writes line into book crosses out on return when pressure falls below limit close valve
+before pump starts check that both lamps are lit then call station by radio within minutes
+temperature reading 14 27 3.5 120 percent of total amount due under section
+"""
+WORDS: Final = tuple(re.findall(r"\S+", TEXT))
 CHINESE: Final = "档案室保存每份报告的一个副本每个副本有编号日期和架位借阅者须在簿上登记归还时划去"
 FACES: Final = ("serif", "sans-serif", "monospace")
 SCREEN_GREY: Final = (0.85, 0.85, 0.87)
