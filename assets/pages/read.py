@@ -32,7 +32,7 @@ from assets.pages.soundness import unsound_share
 from assets.pages.special import SpecialCases
 from assets.pages.spot_check import agrees, without_ink
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
-from assets.pages.text_pictures import look_at
+from assets.pages.text_pictures import look_at, may_hold_letters
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.child import LOADING
@@ -264,7 +264,8 @@ class _Document:
             reason = "OCR is off" if engine is None else "OCR read no better"
             return _unsound(layer, choice.fault, reason)
         engines = (_engine_label(engine),) if engine else (PYMUPDF,)
-        if result.is_blank:
+        nothing = engine is not None and not result.blocks
+        if result.is_blank or (nothing and not may_hold_letters(page)):
             return PageText(engines=(PYMUPDF,))
         return PageText(
             result.blocks,

@@ -3,7 +3,7 @@
 Here: faint lines told from those that stand over ink, and a comparison of a few lines with what OCR
 reads there. Not here: when a layer is doubted (`soundness.py`), and what follows (`read.py`).
 
-The comparison costs about 0.3 CPU-seconds, a tenth of reading the page, so only pages with odd
+The comparison costs about half a CPU-second, a tenth of reading the page, so only pages with odd
 characters, or with a text that is not drawn at all, pay it.
 """
 
@@ -30,8 +30,8 @@ DPI: Final = 150
 MIN_CHARS: Final = 3
 SAME: Final = 0.5
 """Likeness (0-1) of what the layer says and what OCR reads, from which they are one text. Measured
-by bench/quality/routing.py on lines that were drawn for it: the same line 0.8 and more, with the
-faults of old OCR 0.7, another line in the same language 0.4 at most."""
+with RapidOCR on lines drawn in three faces of 6-12 pt: the same line 0.73 and more, one with a
+letter in seven wrong 0.65, another line of the same language 0.40 at most."""
 MAX_WORDS: Final = 2.0
 """Times as many words as OCR finds in the same letters: every letter stands alone."""
 MARGIN: Final = 0.4

@@ -1,7 +1,8 @@
 """Whether a picture on a page is likely to hold text to read, told from a small rendering of it.
 
-Here: a test of some milliseconds that comes before OCR, which costs seconds. Not here: which
-pictures are looked at (`routing.py`), OCR of them, and whether it found text (`read.py`).
+Here: a test of some milliseconds that comes before OCR, which costs seconds; and whether a page
+where OCR found nothing shows anything that could be a letter. Not here: which pictures are looked
+at (`routing.py`), OCR of them, and whether it found text (`read.py`).
 
 Text is many small marks of like height, side by side in long rows, on paper of one shade, and there
 is little else. A plot has rows of labels too, but most of its ink is no letter; a screenshot of a
@@ -46,6 +47,20 @@ MIN_COVER: Final = 0.13
 """Of the picture's area that rows take up."""
 
 
+MIN_LONE_HEIGHT: Final = 6
+"""Pixels: the height of a digit of 6 pt. What is smaller and no row of text is dust."""
+BACKGROUND: Final = 41
+"""Pixels (0.4 inch) over which paper is even: a hand's shadow is wider, a letter is narrower."""
+HOLE_FILL: Final = 0.7
+"""A disc fills 0.79 of its box, letters of its size hardly half."""
+MIN_HOLE: Final = 12
+"""Pixels: 3 mm; holes are 5-8 mm wide."""
+HOLE_MARGIN: Final = 0.12
+"""Of the page: holes are punched this close to an edge."""
+RULE_ASPECT: Final = 20
+"""Longer marks are folds, rules or the edge of another sheet."""
+
+
 @dataclass(frozen=True)
 class Look:
     """What a small rendering of a picture shows.
@@ -78,6 +93,37 @@ class Look:
 
 def look_at(page: pymupdf.Page, region: Box) -> Look:
     """Look at a region of a page (points of the page as shown)."""
+    return look(_small(page, region))
+
+
+def may_hold_letters(page: pymupdf.Page) -> bool:
+    """Whether anything on the page could be a letter: no dust, punched hole, shadow or fold is."""
+    import cv2
+    import numpy as np
+
+    gray = _small(page, (0.0, 0.0, page.rect.width, page.rect.height))
+    height, width = gray.shape
+    if float(np.median(gray)) < MIN_PAPER:
+        gray = 255 - gray
+    paper = cv2.morphologyEx(gray, cv2.MORPH_CLOSE, np.ones((BACKGROUND, BACKGROUND), np.uint8))
+    ink = (paper.astype(np.int16) - gray > CONTRAST).astype(np.uint8)
+    _, _, marks, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    for x, y, wide, high, filled in marks[1:].tolist():
+        at_edge = x == 0 or y == 0 or x + wide >= width or y + high >= height
+        is_rule = max(wide, high) > RULE_ASPECT * min(wide, high)
+        if at_edge or is_rule or max(wide, high) < MIN_LONE_HEIGHT:
+            continue
+        near = (
+            min(x, width - x - wide) < HOLE_MARGIN * width
+            or min(y, height - y - high) < HOLE_MARGIN * height
+        )
+        is_hole = near and min(wide, high) >= MIN_HOLE and filled >= HOLE_FILL * wide * high
+        if not is_hole:
+            return True
+    return False
+
+
+def _small(page: pymupdf.Page, region: Box) -> npt.NDArray[np.uint8]:
     import numpy as np
 
     width, height = region[2] - region[0], region[3] - region[1]
@@ -87,7 +133,7 @@ def look_at(page: pymupdf.Page, region: Box) -> Look:
         dpi=dpi, colorspace=pymupdf.csGRAY, alpha=False, clip=pymupdf.Rect(region)
     )
     samples = np.frombuffer(pixmap.samples, dtype=np.uint8)
-    return look(samples.reshape(pixmap.height, pixmap.stride)[:, : pixmap.width])
+    return samples.reshape(pixmap.height, pixmap.stride)[:, : pixmap.width]
 
 
 def look(gray: npt.NDArray[np.uint8]) -> Look:
