@@ -24,29 +24,22 @@ from assets.pages.geometry import Box, share_inside, union
 from assets.pages.layout import LayoutModel, Region, layout_blocks, load_models
 from assets.pages.merge import merge_pictures, merge_scans, without_repeats
 from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
-from assets.pages.orientation import n_letters
 from assets.pages.pictures import with_pictures
 from assets.pages.records import Block, Line, PageText
 from assets.pages.routing import MAX_REGIONS, Choice, Route, choose, holds_unread_text
-from assets.pages.soundness import unsound_share
 from assets.pages.special import SpecialCases
 from assets.pages.spot_check import agrees, without_ink
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
 from assets.pages.text_pictures import look_at, may_hold_letters
+from assets.pages.verdicts import PYMUPDF, has_text, reads_worse, restores, unsound
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.child import LOADING
 from resources.workers.documents import open_pdf
 
-PYMUPDF: Final = f"pymupdf-{pymupdf.__version__}"
 _OCR_OFF: Final = (
     "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
 )
-
-MIN_LINES: Final = 3
-MIN_LINE_LETTERS: Final = 12
-"""A picture holds text when OCR finds this many lines of this many letters, and more letters in
-them than in shorter ones: labels of plots, maps and dialogues are shorter, captions are fewer."""
 
 Row = dict[str, Any]
 
@@ -129,6 +122,7 @@ class _Document:
     def _read(self, page: pymupdf.Page, progress: Callable[[], None]) -> PageText:
         layer, hidden = self._shown_layer(page, read_text_layer(page), progress)
         choice = self._looked_at(page, layer, _choose(page, layer), progress)
+        layer, restored = self._restored(page, layer, choice, progress)
         match choice.route:
             case Route.TEXT_LAYER:
                 found = self._from_text_layer(page, layer)
@@ -138,7 +132,47 @@ class _Document:
                 found = self._from_ocr(page, layer, choice, progress)
             case Route.BLANK:
                 found = PageText(engines=(PYMUPDF,))
+        found = self._with_restored(found, restored, len(choice.lost))
         return self._completed(page, layer, found, hidden)
+
+    def _restored(
+        self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
+    ) -> tuple[TextLayer, list[tuple[Box, OcrResult]]]:
+        """The layer without lines whose characters mean nothing, where OCR reads them instead."""
+        engine = self._engine(progress) if choice.lost else None
+        if engine is None:
+            return layer, []
+        restored, lines = [], list(layer.lines)
+        for i in choice.lost[:MAX_REGIONS]:
+            region = layer.turn.back(layer.lines[i].box)
+            result = ocr_region(engine, page, progress, region)
+            if restores(result, layer.lines[i]):
+                restored.append((region, result))
+                lines.remove(layer.lines[i])
+        return replace(layer, lines=tuple(lines)), restored
+
+    def _with_restored(
+        self, found: PageText, restored: list[tuple[Box, OcrResult]], n_lost: int
+    ) -> PageText:
+        if restored:
+            engine = make_engine(self._ocr)
+            engines = dict.fromkeys((*found.engines, *([_engine_label(engine)] if engine else [])))
+            found = replace(
+                found,
+                blocks=tuple(merge_pictures(found.blocks, restored)),
+                source="mixed",
+                engines=tuple(engines),
+                confidences=(
+                    *found.confidences,
+                    *(pair for _, result in restored for pair in result.confidences),
+                ),
+            )
+        n_left = n_lost - len(restored)
+        if not n_left or found.problem:
+            return found
+        reason = "OCR is off" if self._ocr == "off" else "OCR read no better"
+        problem = f"the characters of {n_left} of its lines mean nothing; {reason}"
+        return replace(found, problem=problem, problem_class=ErrorClass.OCR_FAILED)
 
     def _shown_layer(
         self, page: pymupdf.Page, layer: TextLayer, progress: Callable[[], None]
@@ -231,7 +265,7 @@ class _Document:
         covered = [layer.turn.back(line.box) for line in layer.lines]
         regions = [layer.turn.back(region) for region in choice.regions]
         read = [(r, ocr_region(engine, page, progress, r, covered)) for r in regions]
-        read = [(r, result) for r, result in read if _has_text(result, is_scan=is_scan)]
+        read = [(r, result) for r, result in read if has_text(result, is_scan=is_scan)]
         if not read:  # a photograph, or a figure with labels
             return base
         results = [result for _, result in read]
@@ -260,9 +294,9 @@ class _Document:
             result = OcrResult(is_blank=not page_has_ink(page), problem=_OCR_OFF)
         else:
             result = ocr_region(engine, page, progress)
-        if layer.lines and (engine is None or _reads_worse(result, layer)):
+        if layer.lines and (engine is None or reads_worse(result, layer)):
             reason = "OCR is off" if engine is None else "OCR read no better"
-            return _unsound(layer, choice.fault, reason)
+            return unsound(layer, choice.fault, reason)
         engines = (_engine_label(engine),) if engine else (PYMUPDF,)
         nothing = engine is not None and not result.blocks
         if result.is_blank or (nothing and not may_hold_letters(page)):
@@ -307,36 +341,6 @@ def _choose(page: pymupdf.Page, layer: TextLayer) -> Choice:
     # Only a page without text may be blank, and only then is the question worth a look.
     has_marks = bool(layer.lines) or bool(layer.placements) or bool(page.get_bboxlog())
     return choose(layer.lines, regions, (0.0, 0.0, width, height), has_marks=has_marks)
-
-
-def _reads_worse(result: OcrResult, layer: TextLayer) -> bool:
-    """Whether OCR got less out of the page than an unsound text layer holds."""
-    text = layer.text
-    sound = sum(c.isalnum() for c in text) * (1 - unsound_share(text))
-    return bool(result.problem) or result.is_blank or result.n_letters < sound / 2
-
-
-def _has_text(result: OcrResult, *, is_scan: bool) -> bool:
-    """Whether what OCR read in a region is text rather than the labels of a figure."""
-    if is_scan:
-        return bool(result.n_letters)
-    lines = [n_letters(line) for block in result.blocks for line in block.text.splitlines()]
-    long = [n for n in lines if n >= MIN_LINE_LETTERS]
-    return not result.problem and len(long) >= MIN_LINES and 2 * sum(long) > sum(lines)
-
-
-def _unsound(layer: TextLayer, fault: str | None, reason: str) -> PageText:
-    blocks = (b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines))
-    if fault is None:
-        share = unsound_share(layer.text)
-        fault = f"{share:.0%} of the text layer's characters mean nothing"
-    return PageText(
-        tuple(blocks),
-        "text_layer",
-        (PYMUPDF,),
-        problem=f"{fault}; {reason}",
-        problem_class=ErrorClass.OCR_FAILED,
-    )
 
 
 def _row(page_number: int, shape: _Shape, found: PageText, started: float) -> Row:

@@ -14,7 +14,14 @@ from typing import Final
 
 from assets.pages.geometry import Box, area, holds_centre, intersection, share_inside
 from assets.pages.records import Line
-from assets.pages.soundness import is_backwards, is_sound, oddness, without_bullet
+from assets.pages.soundness import (
+    REPLACED,
+    is_backwards,
+    is_lost,
+    is_sound,
+    oddness,
+    without_bullet,
+)
 
 MIN_SCAN_SHARE: Final = 0.7
 """An image over this share of a page of little text is a scan rather than a figure. Measured on
@@ -72,6 +79,8 @@ class Choice:
         pictures: what may hold text besides, for a look at the pixels; the largest first.
         doubt: why the text layer is to be compared with the ink first, or None.
         fault: why the text layer cannot be right, or None.
+        lost: lines (by index) whose characters mean nothing, in a layer that is sound otherwise: a
+            heading in a font without a mapping.
     """
 
     route: Route
@@ -79,6 +88,7 @@ class Choice:
     pictures: tuple[Picture, ...] = ()
     doubt: str | None = None
     fault: str | None = None
+    lost: tuple[int, ...] = ()
 
 
 def choose(lines: Sequence[Line], images: Sequence[Box], page: Box, *, has_marks: bool) -> Choice:
@@ -94,6 +104,9 @@ def choose(lines: Sequence[Line], images: Sequence[Box], page: Box, *, has_marks
     n_chars = len("".join(text.split()))
     if n_chars == 0:
         return Choice(Route.OCR if has_marks else Route.BLANK)
+    lost = _lost(lines) if REPLACED in text else ()
+    if lost:
+        text = "\n".join(without_bullet(x.text) for i, x in enumerate(lines) if i not in lost)
     if not is_sound(text):
         return Choice(Route.OCR)
     if is_backwards(text):
@@ -103,7 +116,14 @@ def choose(lines: Sequence[Line], images: Sequence[Box], page: Box, *, has_marks
         regions = tuple(_scans(lines, images, page))
         if regions:
             return Choice(Route.MIXED, regions, doubt=doubt)
-    return Choice(Route.TEXT_LAYER, pictures=tuple(_pictures(lines, images, page)), doubt=doubt)
+    pictures = tuple(_pictures(lines, images, page))
+    return Choice(Route.TEXT_LAYER, pictures=pictures, doubt=doubt, lost=lost)
+
+
+def _lost(lines: Sequence[Line]) -> tuple[int, ...]:
+    """Lines that say nothing, where they are few enough to be read one by one."""
+    lost = tuple(i for i, line in enumerate(lines) if is_lost(line.text))
+    return lost if len(lost) <= min(MAX_REGIONS, len(lines) // 2) else ()
 
 
 def holds_unread_text(picture: Picture, n_marks: int) -> bool:

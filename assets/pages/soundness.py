@@ -44,6 +44,11 @@ has nothing else."""
 
 MIN_IMPOSSIBLE: Final = 3
 
+REPLACED: Final = "\ufffd"
+MIN_LOST: Final = 4
+"""Characters without a meaning in a line, and more of them than others: fewer are signs that the
+line can be read without."""
+
 # Percentages of a-z, the mean of English, French, German, Spanish, Finnish, Polish and Turkish
 # (https://en.wikipedia.org/wiki/Letter_frequency).
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
@@ -78,6 +83,12 @@ def unsound_share(text: str) -> float:
     seen = {c: n for c, n in Counter(text).items() if not c.isspace() and c not in _HARMLESS}
     total = sum(seen.values())
     return sum(n for c, n in seen.items() if _is_unsound(c)) / total if total else 0.0
+
+
+def is_lost(line: str) -> bool:
+    """Whether a line says nothing, since most of its characters have no meaning."""
+    n_lost = line.count(REPLACED)
+    return n_lost >= MIN_LOST and 2 * n_lost > len(line.strip())
 
 
 def is_backwards(text: str) -> bool:
@@ -156,7 +167,7 @@ def _is_han(char: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def _is_unsound(char: str) -> bool:
-    return char == "\ufffd" or unicodedata.category(char) in _UNSOUND
+    return char == REPLACED or unicodedata.category(char) in _UNSOUND
 
 
 def without_bullet(text: str) -> str:

@@ -146,6 +146,22 @@ def test_a_layer_that_says_otherwise_is_replaced(read: Read) -> None:
     assert "one copy of every report" in row["text"].replace("\n", " ")
 
 
+def test_a_heading_in_a_font_without_a_mapping_is_read(read: Read) -> None:
+    document = pymupdf.open()
+    page = document.new_page(width=400, height=300)
+    page.insert_font(fontname="lost", fontbuffer=pymupdf.Font("tiro").buffer)
+    page.insert_text((40, 60), "Rules of the archive", fontname="lost", fontsize=20)
+    for i in range(8):
+        page.insert_text((40, 100 + 16 * i), "The archive keeps one copy of every report.")
+    document.xref_set_key(page.get_fonts()[0][0], "ToUnicode", "null")
+    (row,) = read(document, ocr="rapidocr")
+    assert (row["status"], row["source"]) == ("ok", "mixed")
+    assert row["text"].startswith("Rules of the archive")
+    assert row["text"].count("The archive keeps one copy of every report.") == 8
+    (row,) = read(document)
+    assert (row["status"], row["error_class"]) == ("partial", "ocr_failed")
+
+
 @pytest.mark.parametrize("said", [TEXT, "Pay nine hundred pounds to the bearer, at once. " * 3])
 def test_an_invisible_layer_is_believed_where_the_ink_says_the_same(read: Read, said: str) -> None:
     (row,) = read(_with_layer(said, mode=3), ocr="rapidocr")
