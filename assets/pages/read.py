@@ -20,17 +20,18 @@ from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
 from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blocks
-from assets.pages.geometry import Box, share_inside, union
+from assets.pages.geometry import Box, union
 from assets.pages.layout import LayoutModel, Region, layout_blocks, load_models
 from assets.pages.merge import merge_pictures, merge_scans, without_repeats
 from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
 from assets.pages.pictures import with_pictures
 from assets.pages.records import Block, Line, PageText
-from assets.pages.routing import MAX_REGIONS, Choice, Route, choose, holds_unread_text
+from assets.pages.regions import read_region, text_regions
+from assets.pages.routing import MAX_REGIONS, Choice, Route, choose
 from assets.pages.special import SpecialCases
 from assets.pages.spot_check import agrees, without_ink
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
-from assets.pages.text_pictures import look_at, may_hold_letters
+from assets.pages.text_pictures import may_hold_letters
 from assets.pages.verdicts import PYMUPDF, has_text, reads_worse, restores, unsound
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
@@ -145,7 +146,7 @@ class _Document:
         restored, lines = [], list(layer.lines)
         for i in choice.lost[:MAX_REGIONS]:
             region = layer.turn.back(layer.lines[i].box)
-            result = ocr_region(engine, page, progress, region)
+            result = read_region(engine, page, progress, region)
             if restores(result, layer.lines[i]):
                 restored.append((region, result))
                 lines.remove(layer.lines[i])
@@ -195,7 +196,8 @@ class _Document:
             return layer, []
         gone = set(map(id, left_out))
         lines = tuple(line for line in layer.lines if id(line) not in gone)
-        return replace(layer, lines=lines), hidden_blocks(hidden, layer.turn)
+        boxes = tuple(line.box for line in left_out)
+        return replace(layer, lines=lines, left_out=boxes), hidden_blocks(hidden, layer.turn)
 
     def _looked_at(
         self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
@@ -205,16 +207,8 @@ class _Document:
             return Choice(Route.OCR, fault=f"{choice.doubt}, and OCR of a few lines disagrees")
         if choice.route is not Route.TEXT_LAYER or self._ocr == "off":
             return choice
-        regions: list[Box] = []
-        for picture in choice.pictures:
-            if any(share_inside(picture.box, other) > 0.5 for other in regions):
-                continue
-            look = look_at(page, layer.turn.back(picture.box))
-            if look.is_text and holds_unread_text(picture, look.n_marks):
-                regions.append(picture.box)
-                if len(regions) == MAX_REGIONS:
-                    break
-        return replace(choice, route=Route.MIXED, regions=tuple(regions)) if regions else choice
+        regions = text_regions(page, layer, choice.pictures)
+        return replace(choice, route=Route.MIXED, regions=regions) if regions else choice
 
     def _disagrees(
         self,
@@ -264,7 +258,11 @@ class _Document:
             return replace(base, problem=_OCR_OFF) if is_scan else base
         covered = [layer.turn.back(line.box) for line in layer.lines]
         regions = [layer.turn.back(region) for region in choice.regions]
-        read = [(r, ocr_region(engine, page, progress, r, covered)) for r in regions]
+        read = [(r, read_region(engine, page, progress, r, covered)) for r in regions]
+        unread = next((r.problem for _, r in read if r.problem and not is_scan), None)
+        if unread and not base.problem:
+            unread = f"a picture of text could not be read: {unread}"
+            base = replace(base, problem=unread, problem_class=ErrorClass.OCR_FAILED)
         read = [(r, result) for r, result in read if has_text(result, is_scan=is_scan)]
         if not read:  # a photograph, or a figure with labels
             return base

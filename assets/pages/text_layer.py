@@ -17,7 +17,7 @@ import pymupdf
 
 from assets.images.placements import Placement, hidden, image_blocks, placements_of
 from assets.pages import markdown
-from assets.pages.geometry import Box, Turn, shared_height
+from assets.pages.geometry import Box, Turn, holds_centre, shared_height
 from assets.pages.reading_order import is_plausible, reading_order
 from assets.pages.records import Block, Ink, Kind, Line, Span, body_size, box_of
 
@@ -54,6 +54,7 @@ class TextLayer:
         from_page: from the page before its /Rotate to that frame.
         textpage: what MuPDF extracted.
         placements: the images of the page, in drawing order, boxes of the page as shown.
+        left_out: boxes of lines that were taken out, since no reader of the page sees them.
     """
 
     lines: tuple[Line, ...]
@@ -61,6 +62,7 @@ class TextLayer:
     from_page: Turn
     textpage: pymupdf.TextPage
     placements: tuple[Placement, ...] = ()
+    left_out: tuple[Box, ...] = ()
 
     @property
     def text(self) -> str:
@@ -71,7 +73,9 @@ class TextLayer:
         """Words with their boxes in the frame of the lines (for cells of tables)."""
         found = self.textpage.extractWORDS()
         turn = self.from_page
-        return [(turn.forth((w[0], w[1], w[2], w[3])), str(w[4])) for w in found]
+        words = [(turn.forth((w[0], w[1], w[2], w[3])), str(w[4])) for w in found]
+        gone = self.left_out
+        return [w for w in words if not any(holds_centre(box, w[0]) for box in gone)]
 
 
 def read_text_layer(page: pymupdf.Page) -> TextLayer:
