@@ -53,6 +53,15 @@ def figure_pages(count: int, seed: int = 2) -> Iterator[pymupdf.Page]:
         yield _as_picture(sheet, rng)
 
 
+def prose_pages(count: int, seed: int = 4) -> Iterator[pymupdf.Page]:
+    """Pages of prose with a text layer of their own."""
+    rng = random.Random(seed)
+    for number in range(count):
+        sheet = _sheet(rng.uniform(300, 480), rng.uniform(200, 500))
+        _text(sheet, rng, number)
+        yield sheet
+
+
 def _sheet(width: float, height: float) -> pymupdf.Page:
     return pymupdf.open().new_page(width=width, height=height)
 

@@ -19,18 +19,21 @@ from tempfile import TemporaryDirectory
 import pymupdf
 
 from assets.pages.soundness import is_backwards, is_sound, oddness
+from assets.pages.spot_check import agrees
 from assets.pages.text_layer import read_text_layer
 from assets.pages.text_pictures import look_at
 from bench.quality.documents import Source, corpus_sources, read_documents
-from bench.quality.drawn_pictures import TEXT, figure_pages, text_pages
+from bench.quality.drawn_pictures import TEXT, figure_pages, prose_pages, text_pages
 from bench.quality.measured import Case, Measured
 from resources.errors import DocumentError
+from resources.ocr.base import make_engine
 from resources.workers.documents import open_pdf
 
 CASES = Path(__file__).with_name("routing_cases.csv")
 RENDERED = "rendered:"
 SCAN_DPI = 150
 N_DRAWN = 120
+N_SPOT_CHECKED = 12
 MAX_PAGES = 20
 """Of each corpus document whose layers are looked at."""
 KNOWN_FAULTS = frozenset(
@@ -45,7 +48,7 @@ KNOWN_FAULTS = frozenset(
 def measure(corpus: Path) -> list[Measured]:
     """Pages routed as expected; errors and cost of what comes before OCR."""
     pymupdf.TOOLS.mupdf_display_errors(False)  # noqa: FBT003
-    return [_routed(corpus), *_pictures(), *_layers(corpus), _spoilt()]
+    return [_routed(corpus), *_pictures(), *_layers(corpus), _spoilt(), _spot_checks()]
 
 
 def _routed(corpus: Path) -> Measured:
@@ -164,6 +167,25 @@ def _spoilt() -> Measured:
             cases.append(Case(f"{name} {i}", 1.0, text[:60]))
     n_all = 40 * len(_spoilers(rng, letters))
     return Measured("spoilt layers not doubted", len(cases) / n_all, 0.1, "lower", cases)
+
+
+def _spot_checks() -> Measured:
+    """Drawn pages whose layer is taken for another text, or another text for their own."""
+    engine = make_engine("rapidocr")
+    assert engine is not None
+    cases = []
+    for number, page in enumerate(prose_pages(N_SPOT_CHECKED)):
+        page.set_rotation(90 * (number % 4))
+        layer = read_text_layer(page)
+        own = layer.lines
+        moved = [*own[len(own) // 2 :], *own[: len(own) // 2]]
+        others = [a._replace(spans=b.spans) for a, b in zip(own, moved, strict=False)]
+        if not agrees(engine, page, layer.turn, own, lambda: None):
+            cases.append(Case(f"page {number}", 1.0, "its own text is not known again"))
+        if agrees(engine, page, layer.turn, others, lambda: None):
+            cases.append(Case(f"page {number}", 1.0, "another text passes"))
+    share = len(cases) / (2 * N_SPOT_CHECKED)
+    return Measured("spot checks that are wrong", share, 0.0, "lower", cases)
 
 
 def _spoilers(rng: random.Random, letters: str) -> dict[str, Callable[[str], str]]:
