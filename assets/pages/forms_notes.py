@@ -1,21 +1,24 @@
-"""Form fields and comments of a page as blocks.
+"""Form fields, comments and hidden text of a page as blocks.
 
-Here: fields as `name: value` and comments, boxes of the page as shown. Not here: XFA forms without
+Here: fields as `name: value`, comments, and text that no reader of the page sees, boxes of the page
+as shown. Not here: XFA forms without
 pages of their own (`special.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pymupdf
 
 from assets.pages import markdown
-from assets.pages.geometry import Box
-from assets.pages.records import Block
+from assets.pages.geometry import Box, Turn, union
+from assets.pages.records import Block, Line
+from assets.pages.soundness import is_sound, oddness
 
 _SKIPPED: Final = frozenset({pymupdf.PDF_ANNOT_LINK, pymupdf.PDF_ANNOT_POPUP})
+HIDDEN: Final = "hidden text: "
 _OFF: Final = frozenset({"", "Off"})
 
 
@@ -40,6 +43,20 @@ def field_blocks(page: pymupdf.Page) -> list[Block]:
 def annotation_blocks(page: pymupdf.Page) -> list[Block]:
     """The comments of a page that say something."""
     return list(_comments(page)) if page.first_annot is not None else []
+
+
+def hidden_blocks(lines: Sequence[Line], turn: Turn) -> list[Block]:
+    """Lines that stand on bare paper, undrawn or in white: kept beside the text as one comment.
+
+    What a reader cannot see is no part of the document's text, and no summariser shall read it.
+    Where its characters cannot be meant either, there is nothing to keep.
+    """
+    text = "\n".join(filter(None, (markdown.clean(line.text) for line in lines)))
+    if not text or not is_sound(text) or oddness(text):
+        return []
+    text = f"{HIDDEN}{text}"
+    quoted = "\n".join(f"> {markdown.escape(line)}" for line in text.splitlines())
+    return [Block("annotation", turn.back(union(line.box for line in lines)), text, quoted)]
 
 
 def _comments(page: pymupdf.Page) -> Iterator[Block]:

@@ -6,18 +6,22 @@ Here: their common order, and leaving out what stands there twice. Not here: fin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
-from assets.pages.geometry import share_inside
+from assets.pages.geometry import Box, overlap, share_inside
 from assets.pages.ocr_page import OcrResult
 from assets.pages.reading_order import insertion_index
 from assets.pages.records import Block
 
+SAME: Final = 0.6
+"""Intersection over union from which a picture block is the region that was read."""
 
-def merge_regions(own: Sequence[Block], results: Iterable[OcrResult]) -> list[Block]:
-    """The text layer's blocks and those of OCR'd regions, in reading order.
 
-    A region keeps its own order; the reader that found more blocks leads, since single blocks are
-    easier to place among many than the other way round.
+def merge_scans(own: Sequence[Block], results: Iterable[OcrResult]) -> list[Block]:
+    """The few blocks of a text layer and those of the scan that they stand on, in reading order.
+
+    The reader that found more blocks leads, since single blocks are easier to place among many than
+    the other way round.
     """
     merged = list(own)
     for result in results:
@@ -28,6 +32,23 @@ def merge_regions(own: Sequence[Block], results: Iterable[OcrResult]) -> list[Bl
             many.insert(insertion_index([b.box for b in many], block.box), block)
         merged = many
     return merged
+
+
+def merge_pictures(own: Sequence[Block], results: Iterable[tuple[Box, OcrResult]]) -> list[Block]:
+    """The blocks of a text layer and those of its pictures of text, each picture's in one piece.
+
+    A picture's text stands after its picture block, or where that would stand.
+    """
+    merged = list(own)
+    for region, result in results:
+        pictures = [i for i, b in enumerate(merged) if _is_picture(b, region)]
+        at = pictures[0] + 1 if pictures else insertion_index([b.box for b in merged], region)
+        merged[at:at] = result.blocks
+    return merged
+
+
+def _is_picture(block: Block, region: Box) -> bool:
+    return block.kind == "picture" and overlap(block.box, region) >= SAME
 
 
 def without_repeats(blocks: Sequence[Block], others: Sequence[Block]) -> list[Block]:

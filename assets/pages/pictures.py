@@ -49,9 +49,19 @@ def with_pictures(
     for k, proposal in enumerate(proposals):
         if k not in seen:
             picture = Block("picture", proposal.bbox, image_index=proposal.image_index)
-            at = insertion_index([b.box for b in result], picture.box)
-            result.insert(at, picture)
+            result.insert(_place(result, picture.box), picture)
     return _numbered(result, len(placements))
+
+
+def _place(blocks: Sequence[Block], picture: Box) -> int:
+    """Where a picture stands among blocks: before the text that OCR read in it."""
+    read = (
+        i
+        for i, block in enumerate(blocks)
+        if block.source == "ocr" and share_inside(block.box, picture) > COVERED
+    )
+    first = next(read, None)
+    return insertion_index([b.box for b in blocks], picture) if first is None else first
 
 
 def _is_same(block: Box, picture: Box) -> bool:

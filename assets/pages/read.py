@@ -8,7 +8,7 @@ nor anything about batches, versions and other stages.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
@@ -19,22 +19,25 @@ import pymupdf
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
-from assets.pages.forms_notes import annotation_blocks, field_blocks
-from assets.pages.geometry import union
+from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blocks
+from assets.pages.geometry import Box, union
 from assets.pages.layout import LayoutModel, Region, layout_blocks, load_models
-from assets.pages.merge import merge_regions, without_repeats
+from assets.pages.merge import merge_pictures, merge_scans, without_repeats
 from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
 from assets.pages.pictures import with_pictures
-from assets.pages.records import Block, PageText
-from assets.pages.routing import Choice, Route, choose, unsound_share
+from assets.pages.records import Block, Line, PageText
+from assets.pages.regions import read_region, text_regions
+from assets.pages.routing import MAX_REGIONS, Choice, Route, choose
 from assets.pages.special import SpecialCases
+from assets.pages.spot_check import agrees, without_ink
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
+from assets.pages.text_pictures import may_hold_letters
+from assets.pages.verdicts import PYMUPDF, has_text, reads_worse, restores, unsound
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.child import LOADING
 from resources.workers.documents import open_pdf
 
-PYMUPDF: Final = f"pymupdf-{pymupdf.__version__}"
 _OCR_OFF: Final = (
     "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
 )
@@ -118,18 +121,104 @@ class _Document:
         return _Shape(_label(page), shown.width, shown.height)
 
     def _read(self, page: pymupdf.Page, progress: Callable[[], None]) -> PageText:
-        layer = read_text_layer(page)
-        choice = _choose(page, layer)
+        layer, hidden = self._shown_layer(page, read_text_layer(page), progress)
+        choice = self._looked_at(page, layer, _choose(page, layer), progress)
+        layer, restored = self._restored(page, layer, choice, progress)
         match choice.route:
             case Route.TEXT_LAYER:
                 found = self._from_text_layer(page, layer)
             case Route.MIXED:
                 found = self._from_both(page, layer, choice, progress)
             case Route.OCR:
-                found = self._from_ocr(page, layer, progress)
+                found = self._from_ocr(page, layer, choice, progress)
             case Route.BLANK:
                 found = PageText(engines=(PYMUPDF,))
-        return self._completed(page, layer, found)
+        found = self._with_restored(found, restored, len(choice.lost))
+        return self._completed(page, layer, found, hidden)
+
+    def _restored(
+        self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
+    ) -> tuple[TextLayer, list[tuple[Box, OcrResult]]]:
+        """The layer without lines whose characters mean nothing, where OCR reads them instead."""
+        engine = self._engine(progress) if choice.lost else None
+        if engine is None:
+            return layer, []
+        restored, lines = [], list(layer.lines)
+        for i in choice.lost[:MAX_REGIONS]:
+            region = layer.turn.back(layer.lines[i].box)
+            result = read_region(engine, page, progress, region)
+            if restores(result, layer.lines[i]):
+                restored.append((region, result))
+                lines.remove(layer.lines[i])
+        return replace(layer, lines=tuple(lines)), restored
+
+    def _with_restored(
+        self, found: PageText, restored: list[tuple[Box, OcrResult]], n_lost: int
+    ) -> PageText:
+        if restored:
+            engine = make_engine(self._ocr)
+            engines = dict.fromkeys((*found.engines, *([_engine_label(engine)] if engine else [])))
+            found = replace(
+                found,
+                blocks=tuple(merge_pictures(found.blocks, restored)),
+                source="mixed",
+                engines=tuple(engines),
+                confidences=(
+                    *found.confidences,
+                    *(pair for _, result in restored for pair in result.confidences),
+                ),
+            )
+        n_left = n_lost - len(restored)
+        if not n_left or found.problem:
+            return found
+        reason = "OCR is off" if self._ocr == "off" else "OCR read no better"
+        problem = f"the characters of {n_left} of its lines mean nothing; {reason}"
+        return replace(found, problem=problem, problem_class=ErrorClass.OCR_FAILED)
+
+    def _shown_layer(
+        self, page: pymupdf.Page, layer: TextLayer, progress: Callable[[], None]
+    ) -> tuple[TextLayer, list[Block]]:
+        """The layer without what no reader sees: lines on bare paper, lines over other ink.
+
+        Those on bare paper come back as a comment. An old OCR layer is undrawn text over ink that
+        says the same; where it says otherwise, the ink is read instead.
+        """
+        faint = [line for line in layer.lines if line.ink != "drawn"]
+        if not faint:
+            return layer, []
+        bare = without_ink(page, layer.turn, faint)
+        hidden = [faint[i] for i in sorted(bare)]
+        undrawn = [x for i, x in enumerate(faint) if i not in bare and x.ink == "none"]
+        left_out = list(hidden)
+        if undrawn and self._disagrees(page, layer, undrawn, progress):
+            left_out += undrawn
+        if not left_out:
+            return layer, []
+        gone = set(map(id, left_out))
+        lines = tuple(line for line in layer.lines if id(line) not in gone)
+        boxes = tuple(line.box for line in left_out)
+        return replace(layer, lines=lines, left_out=boxes), hidden_blocks(hidden, layer.turn)
+
+    def _looked_at(
+        self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
+    ) -> Choice:
+        """The choice after a look at the ink where the text alone leaves a doubt."""
+        if choice.doubt and self._disagrees(page, layer, layer.lines, progress):
+            return Choice(Route.OCR, fault=f"{choice.doubt}, and OCR of a few lines disagrees")
+        if choice.route is not Route.TEXT_LAYER or self._ocr == "off":
+            return choice
+        regions = text_regions(page, layer, choice.pictures)
+        return replace(choice, route=Route.MIXED, regions=regions) if regions else choice
+
+    def _disagrees(
+        self,
+        page: pymupdf.Page,
+        layer: TextLayer,
+        lines: Sequence[Line],
+        progress: Callable[[], None],
+    ) -> bool:
+        engine = self._engine(progress)
+        return engine is not None and not agrees(engine, page, layer.turn, lines, progress)
 
     def _from_text_layer(self, page: pymupdf.Page, layer: TextLayer) -> PageText:
         problem = None
@@ -161,47 +250,54 @@ class _Document:
     def _from_both(
         self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
     ) -> PageText:
-        own = [b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines)]
+        size = layer.turn.turned_size
+        is_scan = any(is_page_scan(region, *size, "ocr") for region in choice.regions)
+        base = self._beside_scan(layer) if is_scan else self._from_text_layer(page, layer)
         engine = self._engine(progress)
         if engine is None:
-            size = layer.turn.turned_size
-            is_scan = any(is_page_scan(region, *size, "ocr") for region in choice.regions)
-            return PageText(
-                tuple(own),
-                "text_layer",
-                (PYMUPDF,),
-                problem=_OCR_OFF if is_scan else None,
-                problem_class=ErrorClass.OCR_FAILED,
-            )
+            return replace(base, problem=_OCR_OFF) if is_scan else base
         covered = [layer.turn.back(line.box) for line in layer.lines]
-        results = [
-            ocr_region(engine, page, progress, layer.turn.back(region), covered)
-            for region in choice.regions
-        ]
-        if not any(result.n_letters for result in results):  # a photograph
-            return PageText(tuple(own), "text_layer", (PYMUPDF,))
-        return PageText(
-            tuple(merge_regions(own, results)),
-            "mixed",
-            (PYMUPDF, _engine_label(engine)),
-            rotation=max(results, key=lambda r: r.n_letters).rotation,
-            problem=next((r.problem for r in results if r.problem and r.n_letters), None),
-            problem_class=ErrorClass.OCR_FAILED,
+        regions = [layer.turn.back(region) for region in choice.regions]
+        read = [(r, read_region(engine, page, progress, r, covered)) for r in regions]
+        unread = next((r.problem for _, r in read if r.problem and not is_scan), None)
+        if unread and not base.problem:
+            unread = f"a picture of text could not be read: {unread}"
+            base = replace(base, problem=unread, problem_class=ErrorClass.OCR_FAILED)
+        read = [(r, result) for r, result in read if has_text(result, is_scan=is_scan)]
+        if not read:  # a photograph, or a figure with labels
+            return base
+        results = [result for _, result in read]
+        merge = merge_scans(base.blocks, results) if is_scan else merge_pictures(base.blocks, read)
+        return replace(
+            base,
+            blocks=tuple(merge),
+            source="mixed",
+            engines=(PYMUPDF, _engine_label(engine)),
+            rotation=max(results, key=lambda r: r.n_letters).rotation if is_scan else 0,
+            problem=base.problem or next((r.problem for r in results if r.problem), None),
+            problem_class=base.problem_class if base.problem else ErrorClass.OCR_FAILED,
             confidences=tuple(pair for r in results for pair in r.confidences),
         )
 
+    def _beside_scan(self, layer: TextLayer) -> PageText:
+        """The few lines of text on a scan; it is too little for the layout model."""
+        own = tuple(b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines))
+        return PageText(own, "text_layer", (PYMUPDF,), problem_class=ErrorClass.OCR_FAILED)
+
     def _from_ocr(
-        self, page: pymupdf.Page, layer: TextLayer, progress: Callable[[], None]
+        self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
     ) -> PageText:
         engine = self._engine(progress)
         if engine is None:
             result = OcrResult(is_blank=not page_has_ink(page), problem=_OCR_OFF)
         else:
             result = ocr_region(engine, page, progress)
-        if layer.lines and (engine is None or _reads_worse(result, layer)):
-            return _unsound(layer, "OCR is off" if engine is None else "OCR read no better")
+        if layer.lines and (engine is None or reads_worse(result, layer)):
+            reason = "OCR is off" if engine is None else "OCR read no better"
+            return unsound(layer, choice.fault, reason)
         engines = (_engine_label(engine),) if engine else (PYMUPDF,)
-        if result.is_blank:
+        nothing = engine is not None and not result.blocks
+        if result.is_blank or (nothing and not may_hold_letters(page)):
             return PageText(engines=(PYMUPDF,))
         return PageText(
             result.blocks,
@@ -213,11 +309,13 @@ class _Document:
             result.confidences,
         )
 
-    def _completed(self, page: pymupdf.Page, layer: TextLayer, found: PageText) -> PageText:
+    def _completed(
+        self, page: pymupdf.Page, layer: TextLayer, found: PageText, hidden: Sequence[Block]
+    ) -> PageText:
         shown = page.rect
         size = (shown.width, shown.height)
         blocks = with_pictures(found.blocks, layer.placements, size, found.source)
-        fields, comments = field_blocks(page), annotation_blocks(page)
+        fields, comments = field_blocks(page), [*annotation_blocks(page), *hidden]
         blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
         problem, problem_class = found.problem, found.problem_class
         special = self._special.problem(page.number + 1, markdown.page_text(blocks))
@@ -241,25 +339,6 @@ def _choose(page: pymupdf.Page, layer: TextLayer) -> Choice:
     # Only a page without text may be blank, and only then is the question worth a look.
     has_marks = bool(layer.lines) or bool(layer.placements) or bool(page.get_bboxlog())
     return choose(layer.lines, regions, (0.0, 0.0, width, height), has_marks=has_marks)
-
-
-def _reads_worse(result: OcrResult, layer: TextLayer) -> bool:
-    """Whether OCR got less out of the page than an unsound text layer holds."""
-    text = layer.text
-    sound = sum(c.isalnum() for c in text) * (1 - unsound_share(text))
-    return bool(result.problem) or result.is_blank or result.n_letters < sound / 2
-
-
-def _unsound(layer: TextLayer, reason: str) -> PageText:
-    blocks = (b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines))
-    share = unsound_share(layer.text)
-    return PageText(
-        tuple(blocks),
-        "text_layer",
-        (PYMUPDF,),
-        problem=f"{share:.0%} of the text layer's characters mean nothing; {reason}",
-        problem_class=ErrorClass.OCR_FAILED,
-    )
 
 
 def _row(page_number: int, shape: _Shape, found: PageText, started: float) -> Row:

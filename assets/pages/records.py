@@ -29,6 +29,7 @@ Kind = Literal[
     "annotation",
 ]
 Source = Literal["text_layer", "ocr", "mixed", "none"]
+Ink = Literal["drawn", "white", "none"]
 
 
 class Span(NamedTuple):
@@ -50,6 +51,7 @@ class Line(NamedTuple):
         size: font size in points (for OCR: estimated from the height of the box).
         block: the block of the text layer that it came from; lines of one block belong together.
         confidence: of OCR; None for a text layer.
+        ink: how it is drawn; what is drawn in white or not at all may not be what a reader sees.
     """
 
     box: Box
@@ -57,6 +59,7 @@ class Line(NamedTuple):
     size: float
     block: int = 0
     confidence: float | None = None
+    ink: Ink = "drawn"
 
     @property
     def text(self) -> str:

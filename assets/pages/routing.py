@@ -1,42 +1,55 @@
 """Which way a page is read: its text layer, OCR, both, or nothing because it is blank.
 
-Here: the test of a text layer and the choice of a route, from counts that cost nothing. Not here:
-carrying the route out (`read.py`), rendering (`rendering.py`), OCR (`ocr_page.py`).
+Here: the choice of a route from a page's text and boxes, which costs nothing, and what is worth a
+look at the pixels. Not here: what makes characters doubtful (`soundness.py`), the looks themselves
+(`spot_check.py`, `text_pictures.py`), carrying the route out (`read.py`).
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 from assets.pages.geometry import Box, area, holds_centre, intersection, share_inside
 from assets.pages.records import Line
+from assets.pages.soundness import (
+    REPLACED,
+    is_backwards,
+    is_lost,
+    is_sound,
+    oddness,
+    without_bullet,
+)
 
-MAX_UNSOUND_SHARE: Final = 0.02
-"""Control, private-use, unassigned and U+FFFD characters that a sound text layer may hold."""
-
-MIN_REGION_SHARE: Final = 0.7
-"""An image over this share of the page is a scan rather than a figure. Measured on the test corpus,
-pages of 1-300 characters: figures and screenshots take up to 0.58 of the page (some 40 pages of
-four documents), scans with a stamp or a printed page number 1.0."""
+MIN_SCAN_SHARE: Final = 0.7
+"""An image over this share of a page of little text is a scan rather than a figure. Measured on
+pages of 1-300 characters: figures and screenshots take up to 0.58 of the page, scans with a stamp
+or a printed page number 1.0."""
 
 MAX_CHARS_BESIDE: Final = 300
-"""Little text: a stamp, a running header, a caption. OCR of a region costs seconds, so a page that
-has its text already is not searched for more of it."""
+"""Little text: a stamp, a running header, a caption."""
 
 MAX_CHARS_UNDER: Final = 15
-"""Text over the image up to which the image counts as having no text layer of its own."""
+"""Text over an image up to which it counts as having no text layer of its own."""
+
+MAX_CHARS_OVER: Final = 0.2
+"""Of the letters that are seen in a picture: less text than this over it is a stamp."""
 
 EDGE_SHARE: Final = 0.1
 """Stamps and page numbers stand this close to an edge; text there is not the scan's own layer."""
 
-_UNSOUND: Final = frozenset({"Cc", "Co", "Cn", "Cs"})
-_HARMLESS: Final = frozenset("\t\n\r\x0b\x0c")
+MIN_PICTURE_WIDTH: Final = 72.0
+MIN_PICTURE_HEIGHT: Final = 24.0
+"""Points: three lines of 6 pt text, an inch long. What is smaller is not looked at."""
+MIN_PICTURE_SHARE: Final = 0.01
+"""Of the page; the same limit for a poster's pictures."""
+
+MAX_LOOKS: Final = 12
+"""Pictures of a page that are looked at, some milliseconds each; the largest first."""
+MAX_REGIONS: Final = 6
+"""Regions of a page that are read by OCR, a second or more each."""
 
 
 class Route(StrEnum):
@@ -49,11 +62,33 @@ class Route(StrEnum):
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that may hold text: where it is, and how many characters lie over it already."""
+
+    box: Box
+    n_chars_over: int
+
+
+@dataclass(frozen=True)
 class Choice:
-    """A route, and the regions that OCR is to read when it is `mixed`."""
+    """How to read a page.
+
+    Attributes:
+        route: the way.
+        regions: what OCR is to read when the route is `mixed`.
+        pictures: what may hold text besides, for a look at the pixels; the largest first.
+        doubt: why the text layer is to be compared with the ink first, or None.
+        fault: why the text layer cannot be right, or None.
+        lost: lines (by index) whose characters mean nothing, in a layer that is sound otherwise: a
+            heading in a font without a mapping.
+    """
 
     route: Route
     regions: tuple[Box, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    doubt: str | None = None
+    fault: str | None = None
+    lost: tuple[int, ...] = ()
 
 
 def choose(lines: Sequence[Line], images: Sequence[Box], page: Box, *, has_marks: bool) -> Choice:
@@ -65,55 +100,59 @@ def choose(lines: Sequence[Line], images: Sequence[Box], page: Box, *, has_marks
         page: the page's own box.
         has_marks: whether anything at all is drawn on it.
     """
-    text = "\n".join(_without_bullet(line.text) for line in lines)
+    text = "\n".join(without_bullet(line.text) for line in lines)
     n_chars = len("".join(text.split()))
     if n_chars == 0:
         return Choice(Route.OCR if has_marks else Route.BLANK)
+    lost = _lost(lines) if REPLACED in text else ()
+    if lost:
+        text = "\n".join(without_bullet(x.text) for i, x in enumerate(lines) if i not in lost)
     if not is_sound(text):
         return Choice(Route.OCR)
+    if is_backwards(text):
+        return Choice(Route.OCR, fault="its Arabic or Hebrew words are written backwards")
+    doubt = oddness(text)
     if n_chars <= MAX_CHARS_BESIDE:
-        regions = tuple(_text_regions(lines, images, page))
+        regions = tuple(_scans(lines, images, page))
         if regions:
-            return Choice(Route.MIXED, regions)
-    return Choice(Route.TEXT_LAYER)
+            return Choice(Route.MIXED, regions, doubt=doubt)
+    pictures = tuple(_pictures(lines, images, page))
+    return Choice(Route.TEXT_LAYER, pictures=pictures, doubt=doubt, lost=lost)
 
 
-def is_sound(text: str) -> bool:
-    """Whether a text layer holds text rather than glyph numbers."""
-    return unsound_share(text) < MAX_UNSOUND_SHARE
+def _lost(lines: Sequence[Line]) -> tuple[int, ...]:
+    """Lines that say nothing, where they are few enough to be read one by one."""
+    lost = tuple(i for i, line in enumerate(lines) if is_lost(line.text))
+    return lost if len(lost) <= min(MAX_REGIONS, len(lines) // 2) else ()
 
 
-def unsound_share(text: str) -> float:
-    """Share of visible characters that cannot be meant; 0 without any character."""
-    if text.isascii() and text.isprintable():
-        return 0.0
-    # A page has some eighty different characters: counting first is six times as fast.
-    seen = {c: n for c, n in Counter(text).items() if not c.isspace() and c not in _HARMLESS}
-    total = sum(seen.values())
-    return sum(n for c, n in seen.items() if _is_unsound(c)) / total if total else 0.0
+def holds_unread_text(picture: Picture, n_marks: int) -> bool:
+    """Whether the letters seen in a picture are more than the text that lies over it.
+
+    Args:
+        picture: the picture.
+        n_marks: letters that a look at it saw.
+    """
+    return picture.n_chars_over <= max(MAX_CHARS_UNDER, MAX_CHARS_OVER * n_marks)
 
 
-@lru_cache(maxsize=65536)
-def _is_unsound(char: str) -> bool:
-    return char == "\ufffd" or unicodedata.category(char) in _UNSOUND
+def _pictures(lines: Sequence[Line], images: Sequence[Box], page: Box) -> list[Picture]:
+    found: list[Picture] = []
+    for box in sorted((intersection(box, page) for box in images), key=area, reverse=True):
+        if len(found) == MAX_LOOKS or area(box) < MIN_PICTURE_SHARE * area(page):
+            break
+        if box[2] - box[0] < MIN_PICTURE_WIDTH or box[3] - box[1] < MIN_PICTURE_HEIGHT:
+            continue
+        n_over = sum(len(x.text.strip()) for x in lines if holds_centre(box, x.box))
+        if n_over <= MAX_CHARS_BESIDE:  # more is a text layer of the picture's own
+            found.append(Picture(box, n_over))
+    return found
 
 
-def _without_bullet(text: str) -> str:
-    """A line without the one private-use sign that word processors write for its bullet."""
-    start = text.lstrip()
-    if start and unicodedata.category(start[0]) == "Co" and not _is_private(start[1:2]):
-        return start[1:]
-    return text
-
-
-def _is_private(char: str) -> bool:
-    return bool(char) and unicodedata.category(char) == "Co"
-
-
-def _text_regions(lines: Sequence[Line], images: Sequence[Box], page: Box) -> list[Box]:
+def _scans(lines: Sequence[Line], images: Sequence[Box], page: Box) -> list[Box]:
     found: list[Box] = []
     for image in sorted((intersection(box, page) for box in images), key=area, reverse=True):
-        if area(image) < MIN_REGION_SHARE * area(page):
+        if area(image) < MIN_SCAN_SHARE * area(page):
             break
         if any(share_inside(image, other) > 0.5 for other in found):
             continue

@@ -17,9 +17,9 @@ import pymupdf
 
 from assets.images.placements import Placement, hidden, image_blocks, placements_of
 from assets.pages import markdown
-from assets.pages.geometry import Box, Turn, shared_height
+from assets.pages.geometry import Box, Turn, holds_centre, shared_height
 from assets.pages.reading_order import is_plausible, reading_order
-from assets.pages.records import Block, Kind, Line, Span, body_size, box_of
+from assets.pages.records import Block, Ink, Kind, Line, Span, body_size, box_of
 
 # The layout model's module switches this on when it is imported; set it at once, so that boxes do
 # not depend on what else the process has read before.
@@ -40,6 +40,8 @@ _BOLD: Final = pymupdf.TEXT_FONT_BOLD
 _ITALIC: Final = pymupdf.TEXT_FONT_ITALIC
 _MONO: Final = pymupdf.TEXT_FONT_MONOSPACED
 _RAISED: Final = pymupdf.TEXT_FONT_SUPERSCRIPT
+_INKED: Final = pymupdf.mupdf.FZ_STEXT_FILLED | pymupdf.mupdf.FZ_STEXT_STROKED
+_WHITE: Final = 0xFFFFFF
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class TextLayer:
         from_page: from the page before its /Rotate to that frame.
         textpage: what MuPDF extracted.
         placements: the images of the page, in drawing order, boxes of the page as shown.
+        left_out: boxes of lines that were taken out, since no reader of the page sees them.
     """
 
     lines: tuple[Line, ...]
@@ -59,6 +62,7 @@ class TextLayer:
     from_page: Turn
     textpage: pymupdf.TextPage
     placements: tuple[Placement, ...] = ()
+    left_out: tuple[Box, ...] = ()
 
     @property
     def text(self) -> str:
@@ -69,7 +73,9 @@ class TextLayer:
         """Words with their boxes in the frame of the lines (for cells of tables)."""
         found = self.textpage.extractWORDS()
         turn = self.from_page
-        return [(turn.forth((w[0], w[1], w[2], w[3])), str(w[4])) for w in found]
+        words = [(turn.forth((w[0], w[1], w[2], w[3])), str(w[4])) for w in found]
+        gone = self.left_out
+        return [w for w in words if not any(holds_centre(box, w[0]) for box in gone)]
 
 
 def read_text_layer(page: pymupdf.Page) -> TextLayer:
@@ -158,7 +164,15 @@ def _line(piece: dict[str, Any], turn: Turn, block: int) -> Line | None:
         return None
     box = turn.forth(piece["bbox"]) if turn.degrees else piece["bbox"]
     size = spans[0]["size"] if len(spans) == 1 else _main_size(spans)
-    return Line(box, tuple(_span(span) for span in spans), round(size, 2), block)
+    return Line(box, tuple(map(_span, spans)), round(size, 2), block, ink=_ink(spans))
+
+
+def _ink(spans: Sequence[dict[str, Any]]) -> Ink:
+    """How a line is drawn: not at all (neither filled nor stroked, or see-through), or in white."""
+    drawn = [s for s in spans if s["char_flags"] & _INKED and s["alpha"]]
+    if not drawn:
+        return "none"
+    return "white" if all(s["color"] == _WHITE for s in drawn) else "drawn"
 
 
 def _main_size(spans: Sequence[dict[str, Any]]) -> float:

@@ -3,7 +3,8 @@
 import pytest
 
 from assets.pages.records import Line, Span
-from assets.pages.routing import Route, choose, is_sound, unsound_share
+from assets.pages.routing import Picture, Route, choose, holds_unread_text
+from assets.pages.soundness import is_sound, unsound_share
 
 PAGE = (0.0, 0.0, 600.0, 800.0)
 STAMP = (20.0, 10.0, 200.0, 22.0)
@@ -38,6 +39,30 @@ def test_a_figure_is_no_scan() -> None:
     figure = (50.0, 100.0, 550.0, 600.0)
     choice = choose([line("Figure 1", STAMP)], [figure], PAGE, has_marks=True)
     assert choice.route is Route.TEXT_LAYER
+    assert [picture.box for picture in choice.pictures] == [figure]
+
+
+def test_pictures_that_may_hold_text_are_looked_at() -> None:
+    long_text = [line("word " * 20, (20, 20 + 12 * i, 590, 30 + 12 * i)) for i in range(20)]
+    below, icon, under_text = (50, 500, 550, 700), (560, 780, 590, 790), (10, 10, 600, 300)
+    choice = choose(long_text, [icon, below, under_text], PAGE, has_marks=True)
+    assert choice.route is Route.TEXT_LAYER
+    assert [picture.box for picture in choice.pictures] == [below]
+    assert holds_unread_text(choice.pictures[0], n_marks=100)
+    assert not holds_unread_text(Picture(below, n_chars_over=90), n_marks=100)
+
+
+def test_odd_characters_are_a_doubt_and_not_a_verdict() -> None:
+    choice = choose([line("7KH DUFKLYH NHHSV RQH FRS\\ RI HYHU\\ " * 4)], [], PAGE, has_marks=True)
+    assert choice.route is Route.TEXT_LAYER
+    assert choice.doubt
+
+
+def test_words_written_backwards_are_a_fault() -> None:
+    words = " ".join(w[::-1] for w in ("مدينة", "سنة", "جميلة", "كبيرة"))
+    choice = choose([line(words)], [], PAGE, has_marks=True)
+    assert choice.route is Route.OCR
+    assert choice.fault
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""Parts of a page that OCR reads beside a text layer: pictures that hold text.
+
+Here: which pictures those are, by a look at each, and reading one without losing the page if it
+fails. Not here: which pictures are candidates (`routing.py`), what a look sees
+(`text_pictures.py`), and how readings are put together (`merge.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pymupdf
+
+from assets.pages.geometry import Box, share_inside
+from assets.pages.ocr_page import OcrResult, ocr_region
+from assets.pages.routing import MAX_REGIONS, Picture, holds_unread_text
+from assets.pages.text_layer import TextLayer
+from assets.pages.text_pictures import look_at
+from resources.errors import DocumentError
+from resources.ocr.base import OcrEngine
+
+
+def text_regions(
+    page: pymupdf.Page, layer: TextLayer, pictures: Sequence[Picture]
+) -> tuple[Box, ...]:
+    """The pictures that hold text which no layer has, at most `MAX_REGIONS`."""
+    found: list[Box] = []
+    for picture in pictures:
+        if any(share_inside(picture.box, other) > 0.5 for other in found):
+            continue
+        look = look_at(page, layer.turn.back(picture.box))
+        if look.is_text and holds_unread_text(picture, look.n_marks):
+            found.append(picture.box)
+            if len(found) == MAX_REGIONS:
+                break
+    return tuple(found)
+
+
+def read_region(
+    engine: OcrEngine,
+    page: pymupdf.Page,
+    progress: Callable[[], None],
+    region: Box,
+    covered: Sequence[Box] = (),
+) -> OcrResult:
+    """What OCR reads in a part of a page; a failure is its problem, since the text layer stays."""
+    try:
+        return ocr_region(engine, page, progress, region, covered)
+    except DocumentError as error:
+        return OcrResult(problem=str(error))

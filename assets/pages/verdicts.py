@@ -1,0 +1,59 @@
+"""Which of two readings is kept: what a text layer says, or what OCR reads.
+
+Here: the rules. Not here: who reads what (`read.py`, `routing.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pymupdf
+
+from assets.pages.ocr_page import OcrResult
+from assets.pages.orientation import n_letters
+from assets.pages.records import Line, PageText
+from assets.pages.soundness import unsound_share
+from assets.pages.text_layer import TextLayer, plain_blocks
+from resources.errors import ErrorClass
+
+PYMUPDF: Final = f"pymupdf-{pymupdf.__version__}"
+MIN_LINES: Final = 3
+MIN_LINE_LETTERS: Final = 12
+"""A picture holds text when OCR finds this many lines of this many letters, and more letters in
+them than in shorter ones: labels of plots, maps and dialogues are shorter, captions are fewer."""
+
+
+def reads_worse(result: OcrResult, layer: TextLayer) -> bool:
+    """Whether OCR got less out of the page than an unsound text layer holds."""
+    text = layer.text
+    sound = sum(c.isalnum() for c in text) * (1 - unsound_share(text))
+    return bool(result.problem) or result.is_blank or result.n_letters < sound / 2
+
+
+def has_text(result: OcrResult, *, is_scan: bool) -> bool:
+    """Whether what OCR read in a region is text rather than the labels of a figure."""
+    if is_scan:
+        return bool(result.n_letters)
+    lines = [n_letters(line) for block in result.blocks for line in block.text.splitlines()]
+    long = [n for n in lines if n >= MIN_LINE_LETTERS]
+    return not result.problem and len(long) >= MIN_LINES and 2 * sum(long) > sum(lines)
+
+
+def unsound(layer: TextLayer, fault: str | None, reason: str) -> PageText:
+    """A text layer that is kept though it is not sound, and says so."""
+    blocks = (b.moved(layer.turn.back(b.box)) for b in plain_blocks(layer.lines))
+    if fault is None:
+        share = unsound_share(layer.text)
+        fault = f"{share:.0%} of the text layer's characters mean nothing"
+    return PageText(
+        tuple(blocks),
+        "text_layer",
+        (PYMUPDF,),
+        problem=f"{fault}; {reason}",
+        problem_class=ErrorClass.OCR_FAILED,
+    )
+
+
+def restores(result: OcrResult, line: Line) -> bool:
+    """Whether OCR read a line whose own characters mean nothing."""
+    return not result.problem and 2 * result.n_letters >= len(line.text.replace(" ", ""))
