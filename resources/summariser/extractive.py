@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +25,7 @@ from resources.summariser.sentences import cut, is_whole, split_sentences
 if TYPE_CHECKING:
     from resources.summariser.vectors import SparseRows, Vector
 
-REVISION: Final = 1
+REVISION: Final = 2
 MAX_CHARS: Final = 1_200
 SHORT: Final = 5
 """Documents with fewer sentences are their own summary."""
@@ -40,6 +41,8 @@ _ITERATIONS: Final = 50
 _TOLERANCE: Final = 1e-6
 _DIVERSITY: Final = 0.65
 """Weight of a sentence's own score against its likeness to those chosen (MMR's lambda)."""
+_TWIN: Final = 0.9
+"""Sentences this much alike (cosine) are one sentence that the document repeats."""
 _MAX_SHARE: Final = 0.6
 """A term of more sentences tells none of them from the others."""
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
@@ -52,7 +55,8 @@ _NO_SPACE_AFTER: Final = re.compile("[\u3002\uff01\uff1f\uff0e\u300d\u300f\uff09
 _LEANING: Final = re.compile(
     r"(?i)(?:these|those|this|that|such|similarly|however|therefore|thus|hence|moreover"
     r"|furthermore|but|and|also|he|she|it|they|for example|for instance|in addition"
-    r"|on the other hand|as a result|see|note|figs?\.|figure|table|doi|https?:"
+    r"|on the other hand|as a result|for (?:more|further) information|please|see|note|figs?\."
+    r"|figure|table|doi|https?:"
     r"|однако|также|поэтому|кроме того)\b"
     r"|しかし|また|この|これ|그러나|또한|但是|此外|因此"
 )
@@ -69,7 +73,15 @@ _NOTICES: Final = (
 _NOTICE_START: Final = re.compile(
     r"(?i)(?:funding|citation|received|accepted|published|data availability|keywords?"
     r"|correspondence)\b"
+    # The captions that 1 CFR 18.12 prescribes for the Federal Register; SUMMARY says something.
+    r"|(?:agency|action|dates|addresses|for further information contact):"
 )
+_NUMBERED: Final = re.compile(r"\d{1,3}(?:[.)]|\s+(?=[A-Z]))|\(?[A-Z](?:[-\u2013,] ?[A-Z])*[.)]\s")
+"""The number of a footnote or of a list's item, or the letters of a figure's panels."""
+_RUBBISH: Final = re.compile(r"(\w)\1{5}|\s\u2026$")
+"""Filling that no word has, and the leader of a line of contents."""
+_MAX_CAPITALS: Final = 0.4
+"""More capitals among the letters with case are a caption or names; prose of acronyms has 0.25."""
 
 
 class ExtractiveSummariser:
@@ -122,8 +134,12 @@ def _summarise(body: Sequence[str]) -> tuple[str, str]:
     if len(sentences) < SHORT or sum(map(len, sentences)) <= MAX_CHARS // 2:
         return _joined(_up_to(sentences, MAX_CHARS)), text
     candidates = [place for place, sentence in enumerate(sentences) if _is_fit(sentence)]
+    own = _of_its_script(sentences, candidates)
+    candidates = own if len(own) >= SHORT else candidates
     if len(candidates) < SHORT:
-        candidates = [place for place, s in enumerate(sentences) if len(s) <= _LONGEST]
+        candidates = [i for i, s in enumerate(sentences) if _is_readable(s)]
+    if len(candidates) < SHORT:
+        candidates = [i for i, s in enumerate(sentences) if len(s) <= _LONGEST]
     if len(candidates) < SHORT:
         return _joined(_up_to(sentences, MAX_CHARS)), text
     chosen = _choose([sentences[place] for place in candidates])
@@ -142,7 +158,9 @@ def _is_fit(sentence: str) -> bool:
     """Whether a sentence can stand in a summary: whole, of a fair length, made of words."""
     if len(sentence) > _LONGEST or sentence[0].islower() or not is_whole(sentence):
         return False
-    if _LEANING.match(sentence) or _NOTICE_START.match(sentence):
+    if _LEANING.match(sentence) or _NOTICE_START.match(sentence) or _NUMBERED.match(sentence):
+        return False
+    if _RUBBISH.search(sentence) or _is_capitals(sentence):
         return False
     if abs(sentence.count("(") - sentence.count(")")) > 1:  # the caption of a court's paper
         return False
@@ -152,6 +170,35 @@ def _is_fit(sentence: str) -> bool:
     letters = sum(map(str.isalpha, sentence))
     least = _MIN_LETTERS // 3 if _UNSPACED.search(sentence) else _MIN_LETTERS
     return letters >= least and letters >= 0.6 * len(sentence.replace(" ", ""))
+
+
+def _is_readable(sentence: str) -> bool:
+    """What a document without fit sentences is left with: whole, and some words of it."""
+    letters = sum(map(str.isalpha, sentence))
+    return len(sentence) <= _LONGEST and letters >= _MIN_LETTERS // 3 and is_whole(sentence)
+
+
+def _is_capitals(sentence: str) -> bool:
+    large, small = sum(map(str.isupper, sentence)), sum(map(str.islower, sentence))
+    return large > _MAX_CAPITALS * (large + small)
+
+
+def _of_its_script(sentences: Sequence[str], places: Sequence[int]) -> list[int]:
+    """The places of sentences in the document's own script: a translation quotes its original."""
+    latin = {place: _is_latin(sentences[place]) for place in places}
+    said: Counter[bool] = Counter()
+    for place in places:
+        said[latin[place]] += len(sentences[place])
+    usual = said[True] >= said[False]
+    return [place for place in places if latin[place] == usual]
+
+
+def _is_latin(sentence: str) -> bool:
+    """Whether most letters are Latin; U+024F is the last of its common blocks."""
+    if sentence.isascii():
+        return True
+    letters = [letter for letter in sentence if letter.isalpha()]
+    return 2 * sum(letter <= "\u024f" for letter in letters) >= len(letters)
 
 
 def _choose(sentences: Sequence[str]) -> list[int]:
@@ -177,6 +224,7 @@ def _choose(sentences: Sequence[str]) -> list[int]:
         room -= int(lengths[best])
         if vectors is not None:
             redundancy = np.maximum(redundancy, vectors.times(vectors.row(best)))
+            left &= redundancy < _TWIN
     return sorted(chosen)
 
 
@@ -238,7 +286,8 @@ def _up_to(sentences: Sequence[str], limit: int) -> list[str]:
         room -= len(sentence) + 1
     if not kept and sentences:
         return [cut(sentences[0], limit)]
-    return kept
+    whole = [place for place, sentence in enumerate(kept) if is_whole(sentence)]
+    return kept[: whole[-1] + 1] if whole else kept
 
 
 def _joined(sentences: Sequence[str]) -> str:
