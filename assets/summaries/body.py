@@ -101,8 +101,9 @@ def _prose(markdown: str) -> tuple[str, ...]:
                 if position <= OPENING_SHARE * len(markdown):
                     paragraphs.clear()  # names, imprints and notices before the abstract
         elif not (spare or not part.strip() or part.startswith(("|", ">", "!["))):
-            run_in = None if opened else _RUN_IN.match(part)
-            if run_in and position - len(part) <= OPENING_SHARE * len(markdown):
+            early = position - len(part) <= OPENING_SHARE * len(markdown)
+            run_in = _RUN_IN.match(part) if early and not opened else None
+            if run_in:
                 opened = True
                 paragraphs.clear()
             told = part[run_in.end() :] if run_in else part
@@ -113,8 +114,9 @@ def _prose(markdown: str) -> tuple[str, ...]:
 def _paragraphs(part: str) -> list[str]:
     if _ITEM.match(part):
         return _sentence_items(part)
-    is_contents = _CONTENTS_END.search(part) or len(_CONTENTS_LINE.findall(part)) > 1
-    return [] if is_contents else [unescape(part.strip())]
+    if "\u2026" in part and (_CONTENTS_END.search(part) or len(_CONTENTS_LINE.findall(part)) > 1):
+        return []
+    return [unescape(part.strip())]
 
 
 def _sentence_items(part: str) -> list[str]:
