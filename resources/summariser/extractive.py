@@ -13,7 +13,7 @@ import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from assets.docs.tokens import estimate_tokens
@@ -49,6 +49,8 @@ _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 _WIDE_SPACE: Final = re.compile(r"\s\s+")
 _MIN_LETTERS: Final = 36
 _LONGEST: Final = 400
+_NO_LETTERS: Final = bytes(code for code in range(128) if not chr(code).isalpha())
+_NO_CAPITALS: Final = bytes(code for code in range(128) if not chr(code).isupper())
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _NO_SPACE_AFTER: Final = re.compile("[\u3002\uff01\uff1f\uff0e\u300d\u300f\uff09]$")
 # Sentences that lean on the one before them read badly alone.
@@ -173,13 +175,20 @@ def _is_fit(sentence: str, notices: Sequence[str]) -> bool:
         folded = sentence.casefold()
         if any(notice in folded for notice in notices):
             return False
-    letters = sum(map(str.isalpha, sentence))
+    letters = _count(sentence, str.isalpha, _NO_LETTERS)
     if letters < 0.6 * (len(sentence) - sentence.count(" ")):
         return False
     if letters < _MIN_LETTERS and not (letters >= _MIN_LETTERS // 3 and _UNSPACED.search(sentence)):
         return False
-    is_capitals = sum(map(str.isupper, sentence)) > _MAX_CAPITALS * letters
+    is_capitals = _count(sentence, str.isupper, _NO_CAPITALS) > _MAX_CAPITALS * letters
     return not (is_capitals or sentence.endswith(" \u2026") or _RUBBISH.search(sentence))
+
+
+def _count(text: str, is_one: Callable[[str], bool], others: bytes) -> int:
+    """How many characters are of a kind; `others` are the ASCII ones that are not."""
+    if text.isascii():  # ten times faster
+        return len(text.encode().translate(None, others))
+    return sum(map(is_one, text))
 
 
 def _is_readable(sentence: str) -> bool:
