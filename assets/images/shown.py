@@ -32,6 +32,8 @@ ROUGH_SIDE: Final = FINER * SIDE
 _SLANT: Final = 0.01
 """Share of a side by which a corner may stand off: a pixel at SIDE."""
 _OPAQUE: Final = 0.99
+_PLAIN: Final = 0
+_CUT: Final = 1
 _SKIPPED: Final = 0.5
 """A text page leaves out images that are fainter than this (MuPDF takes them for watermarks)."""
 
@@ -93,7 +95,7 @@ class _Watch(mupdf.FzDevice2):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.found: list[bool] = []
-        self._clips: list[bool] = []
+        self._clips: list[int] = []
         self._groups: list[bool] = []
         for name in (
             *("fill_image", "fill_image_mask", "fill_shade", "clip_path", "clip_stroke_path"),
@@ -102,12 +104,14 @@ class _Watch(mupdf.FzDevice2):  # type: ignore[misc]
         ):
             getattr(self, f"use_virtual_{name}")()
 
-    def _note(self, alpha: float) -> None:
+    def _note(self, alpha: float, own_mask: int = _PLAIN) -> None:
         if alpha >= _SKIPPED:
-            self.found.append(alpha >= _OPAQUE and not any(self._clips) and not any(self._groups))
+            is_cut = any(clip not in (_PLAIN, own_mask) for clip in self._clips)
+            self.found.append(alpha >= _OPAQUE and not is_cut and not any(self._groups))
 
     def fill_image(self, *given: Any) -> None:
-        self._note(given[-2])
+        mask = given[1].mask
+        self._note(given[-2], int(mask.this) if mask else _PLAIN)
 
     def fill_image_mask(self, *given: Any) -> None:
         self._note(given[-2])
@@ -118,26 +122,27 @@ class _Watch(mupdf.FzDevice2):  # type: ignore[misc]
     def clip_path(self, *given: Any) -> None:
         _, path, _, ctm, _ = given
         # The box of a placement is cut to rectangles already (`placements.py`).
-        self._clips.append(not mupdf.ll_fz_path_is_rect(path, ctm))
+        self._clips.append(_PLAIN if mupdf.ll_fz_path_is_rect(path, ctm) else _CUT)
 
     def clip_stroke_path(self, *_: Any) -> None:
-        self._clips.append(True)
+        self._clips.append(_CUT)
 
     def clip_text(self, *_: Any) -> None:
-        self._clips.append(True)
+        self._clips.append(_CUT)
 
     def clip_stroke_text(self, *_: Any) -> None:
-        self._clips.append(True)
+        self._clips.append(_CUT)
 
-    def clip_image_mask(self, *_: Any) -> None:
-        self._clips.append(True)
+    def clip_image_mask(self, *given: Any) -> None:
+        # An image's own mask comes as a clip around it; it is stored with the image.
+        self._clips.append(int(given[1].this))
 
     def begin_mask(self, *_: Any) -> None:
         self._groups.append(True)
 
     def end_mask(self, *_: Any) -> None:
         self.end_group()
-        self._clips.append(True)  # what was painted since begin_mask hides parts of what follows
+        self._clips.append(_CUT)  # what was painted since begin_mask hides parts of what follows
 
     def pop_clip(self, *_: Any) -> None:
         if self._clips:

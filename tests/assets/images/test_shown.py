@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,21 @@ def test_what_is_stored_looks_like_the_page(
     assert data is not None
     with pymupdf.open(path) as document:
         assert difference(document[0], tuple(row["bbox"].values()), data) < 0.04
+
+
+def test_an_images_own_mask_is_stored_as_alpha_whatever_lies_beneath(
+    photo: Image.Image, write_pdf: Callable[..., Path]
+) -> None:
+    flate = "/Filter /FlateDecode "
+    masked = (RGB.replace("/Filter /DCTDecode ", flate) + "/SMask {0} 0 R", photo.tobytes())
+    size = "/Width 64 /Height 48 /ColorSpace /DeviceGray /BitsPerComponent 8 "
+    mask = (size + flate, zlib.compress(bytes(range(64)) * 48))
+    ground = b"0 0 0.6 rg 0 0 200 150 re f " + ON_PAGE
+    path = write_pdf((masked[0], zlib.compress(masked[1])), extra=(mask,), content=ground)
+    ((row, data),) = extract(path)
+    assert data is not None
+    assert Image.open(io.BytesIO(data)).mode == "RGBA"
+    assert (row["width"], row["height"]) == (64, 48)
 
 
 def test_a_transparent_image_is_stored_as_pale_as_it_is_shown(
