@@ -16,10 +16,19 @@ from typing import Any, Final, TypedDict
 import pymupdf
 from pymupdf import mupdf
 
-from assets.images.encode import Encoded, Turn, encode_image, turn_of
+from assets.images.encode import Crop, Encoded, Turn, crop_of, encode_image, turn_of
 from assets.images.placements import Box, Placement, iter_images
-from assets.images.render import DPI, MAX_DPI, Renderer
-from assets.images.roles import FIGURE, PAGE_SCAN, SCAN_SHARE, assign_roles, is_page_scan
+from assets.images.render import Renderer
+from assets.images.roles import (
+    FIGURE,
+    INSIDE,
+    PAGE_SCAN,
+    SCAN_SHARE,
+    assign_roles,
+    is_page_scan,
+    share_inside,
+)
+from assets.images.shown import ROUGH_SIDE, looks_like, shown_as_stored
 from resources.errors import DocumentError, ErrorClass
 from resources.workers.documents import describe, error_class_of, open_pdf
 
@@ -115,43 +124,55 @@ class ImageRow:
         return record
 
 
+_Key = tuple[int, Turn, Crop | None]
 _Known = tuple[mupdf.FzImage, Stored | DocumentError, int]
 
 
 class _Store:
-    """Images of one call: encoded once per handle and turn, handed out once per content."""
+    """Images of one call: encoded once per handle, turn and crop, given once per content."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
         self._n_bytes = 0
         # The handle itself stays in its entry: while it lives, its address is not used again.
-        self._known: OrderedDict[Any, _Known] = OrderedDict()
+        self._known: OrderedDict[_Key, _Known] = OrderedDict()
 
-    def image(self, image: mupdf.FzImage, placement: Placement) -> tuple[Stored, bytes | None]:
-        turn = turn_of(placement)
-        key = (image.m_internal_value(), turn)
-        if key in self._known:
+    def image(
+        self,
+        image: mupdf.FzImage,
+        placement: Placement,
+        accept: Callable[[Encoded], bool] | None = None,
+    ) -> tuple[Stored, bytes | None] | None:
+        """The image, encoded now or before; None when `accept` looks at its file and says no."""
+        turn, crop = turn_of(placement), crop_of(placement)
+        key = (image.m_internal_value(), turn, crop)
+        known = self._known.get(key)
+        if known is not None:
             self._known.move_to_end(key)
-            outcome, data = self._known[key][1], None
-        else:
-            outcome, data = self._encode(image, turn)
-            n_bytes = mupdf.fz_image_size(image)
-            self._known[key] = (image, outcome, n_bytes)
-            self._n_bytes += n_bytes
-            while self._n_bytes > MAX_CACHED_BYTES:
-                self._n_bytes -= self._known.popitem(last=False)[1][2]
-        if isinstance(outcome, DocumentError):
-            raise outcome
-        return outcome, data
-
-    def _encode(
-        self, image: mupdf.FzImage, turn: Turn
-    ) -> tuple[Stored | DocumentError, bytes | None]:
+            if isinstance(known[1], DocumentError):
+                raise known[1]
+            if accept is None:
+                return known[1], None
         try:
-            return self.add(encode_image(image, turn))
+            encoded = encode_image(image, turn, crop)
         except DocumentError as error:
             # Remembered: MuPDF complains of a stream once, then hands out what it made up.
-            return error, None
+            self._remember(key, image, error)
+            raise
+        if accept is not None and not accept(encoded):
+            return None
+        stored, data = self.add(encoded)
+        self._remember(key, image, stored)
+        return stored, data
+
+    def _remember(self, key: _Key, image: mupdf.FzImage, outcome: Stored | DocumentError) -> None:
+        if key in self._known:
+            return
+        n_bytes = mupdf.fz_image_size(image)
+        self._known[key] = (image, outcome, n_bytes)
+        self._n_bytes += n_bytes
+        while self._n_bytes > MAX_CACHED_BYTES:
+            self._n_bytes -= self._known.popitem(last=False)[1][2]
 
     def add(self, encoded: Encoded) -> tuple[Stored, bytes | None]:
         sha256 = hashlib.sha256(encoded.data).hexdigest()
@@ -206,12 +227,16 @@ def _page_rows(
         source = "ocr"  # the scan was read before it came to us: the same case
     roles = assign_roles(placements, pictures, page.rect.width, page.rect.height, source)
     renderer = Renderer(page)
+    wanted = {FIGURE, PAGE_SCAN} if keep_scans else {FIGURE}
+    plain = shown_as_stored(page, placements) if wanted & set(roles) else []
     for (placement, image), role in zip(images, roles, strict=True):
         row = ImageRow(
             number, placement.index, role, placement.bbox, placement.width, placement.height
         )
-        if role == FIGURE or (role == PAGE_SCAN and keep_scans):
-            yield _store(row, partial(_image, placement, image, store, renderer))
+        if role in wanted:
+            is_plain = plain[placement.index]
+            make = partial(_image, placement, image, store, renderer, is_plain=is_plain)
+            yield _store(row, make)
         else:
             yield row, None
     for index, box in pictures:
@@ -220,8 +245,11 @@ def _page_rows(
         if is_page_scan(box, page.rect.width, page.rect.height, source):
             yield ImageRow(number, index, PAGE_SCAN, box), None
             continue
+        parts = [
+            p.dpi for p in placements if not p.is_shading and share_inside(p.bbox, box) >= INSIDE
+        ]
         row = ImageRow(number, index, FIGURE, box)
-        yield _store(row, partial(_rendered, box, store, renderer))
+        yield _store(row, partial(_rendered, box, max(parts, default=0.0), store, renderer))
 
 
 def _store(
@@ -235,18 +263,30 @@ def _store(
 
 
 def _image(
-    placement: Placement, image: mupdf.FzImage, store: _Store, renderer: Renderer
+    placement: Placement,
+    image: mupdf.FzImage,
+    store: _Store,
+    renderer: Renderer,
+    *,
+    is_plain: bool,
 ) -> tuple[Stored, bytes | None]:
     # A stencil has no colours of its own, a gradient lacks its clip: only the page shows them.
     if not placement.is_stencil and not placement.is_shading:
-        return store.image(image, placement)
-    across = placement.bbox[2] - placement.bbox[0]
-    own_dpi = 72 * placement.width / across if across > 0 and placement.is_stencil else DPI
-    return store.add(renderer.render(placement.bbox, min(max(own_dpi, DPI), MAX_DPI)))
+        accept = None if is_plain else partial(_is_shown, placement, renderer)
+        held = store.image(image, placement, accept)
+        if held is not None:
+            return held
+    return _rendered(placement.bbox, placement.dpi, store, renderer)
 
 
-def _rendered(box: Box, store: _Store, renderer: Renderer) -> tuple[Stored, bytes | None]:
-    return store.add(renderer.render(box))
+def _is_shown(placement: Placement, renderer: Renderer, encoded: Encoded) -> bool:
+    return looks_like(encoded.data, renderer.rough(placement.bbox, ROUGH_SIDE))
+
+
+def _rendered(
+    box: Box, own_dpi: float, store: _Store, renderer: Renderer
+) -> tuple[Stored, bytes | None]:
+    return store.add(renderer.render(box, own_dpi))
 
 
 def _pictures(request: PageRequest) -> list[tuple[int, Box]]:

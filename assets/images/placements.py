@@ -11,15 +11,21 @@ page against 1.5 on ordinary documents, and gigabytes on hostile ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import pymupdf
 from pymupdf import mupdf
 
 _MAX_FORMS = 8
 """Forms looked into for images; a page with more is run."""
+_NOWHERE: Final = pymupdf.Rect(0, 0, 0, 0)
+FLAGS: Final = pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_CLIP
+"""What a text page needs to list the images with the boxes that their clips leave of them. The
+pages stage's flags hold both, so that its boxes are these."""
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points, origin top left, of the page as a viewer shows it."""
 
@@ -31,7 +37,7 @@ class Placement:
     index: int
     """From 0 in drawing order: the `image_index` of the images table and of picture blocks."""
     bbox: Box
-    """As shown, cut to the page; no area when the image lies outside the page."""
+    """As shown, cut to the page and to the bounds of its clip; no area when nothing is left."""
     transform: tuple[float, float, float, float, float, float]
     """From the unit square (origin top left) to the page as shown; its turn and mirroring."""
     width: int
@@ -49,6 +55,20 @@ class Placement:
     def area(self) -> float:
         """Square points that the placement takes on the page."""
         return (self.bbox[2] - self.bbox[0]) * (self.bbox[3] - self.bbox[1])
+
+    @property
+    def whole(self) -> Box:
+        """The box of the whole image, wherever the page or a clip cuts it."""
+        a, b, c, d, x, y = self.transform
+        x, y = x + min(a, 0) + min(c, 0), y + min(b, 0) + min(d, 0)
+        return (x, y, x + abs(a) + abs(c), y + abs(b) + abs(d))
+
+    @property
+    def dpi(self) -> float:
+        """Stored pixels an inch of the page, the mean of both directions; 0 without an area."""
+        a, b, c, d, _, _ = self.transform
+        area = abs(a * d - b * c)
+        return 72 * math.sqrt(self.width * self.height / area) if area > 0 else 0.0
 
 
 def may_show_images(page: pymupdf.Page) -> bool:
@@ -97,7 +117,7 @@ def iter_images(page: pymupdf.Page) -> Iterator[tuple[Placement, mupdf.FzImage]]
     without a look-up by cross-reference number, which inline images lack.
     """
     if may_show_images(page):
-        text_page = page.get_textpage(flags=pymupdf.TEXT_PRESERVE_IMAGES)
+        text_page = page.get_textpage(flags=FLAGS)
         blocks = image_blocks(text_page)
         yield from zip(placements_of(page, blocks), (b.i_image() for b in blocks), strict=True)
 
@@ -145,7 +165,9 @@ def _placement(
     turn: pymupdf.Matrix,
     shown: pymupdf.Rect,
 ) -> Placement:
-    box = pymupdf.Rect(block.m_internal.bbox) * turn
+    # Outside its clip a box is inside out, and PyMuPDF would turn it round.
+    inner = block.m_internal.bbox
+    box = pymupdf.Rect(inner) * turn if inner.x0 < inner.x1 and inner.y0 < inner.y1 else _NOWHERE
     # max(0.0, nan) is 0.0: a box of a damaged page may hold no numbers.
     box = pymupdf.Rect(
         min(shown.width, max(0.0, box.x0)),

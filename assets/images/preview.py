@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.context import StageContext
+from assets.images.roles import DECORATION_RULE
 from assets.preview import picture, table
 from io_managers.staging import Staged, lake_frame, staged_rows
 from resources.workers.pool import Task
@@ -18,13 +19,14 @@ _N_PICTURES = 6
 
 
 def preview_images(context: StageContext, staged: Staged) -> str:
-    """The largest figures as thumbnails, and a few rows."""
+    """The largest figures as thumbnails, a few rows, and what is not stored."""
     rows = staged_rows(context.lake, staged, "images", [*_ROW, "sha256"])
     figures = rows.filter((pl.col("role") == "figure") & (pl.col("status") == "ok"))
     figures = figures.unique("sha256", maintain_order=True).sort("n_bytes", descending=True)
     shown = rows.head(8).with_columns(pl.col("doc_id").str.head(8))
     wanted = figures.filter(pl.col("n_bytes") < 2**22)["sha256"].head(_N_PICTURES).to_list()
-    return "\n\n".join([_pictures(context, staged, wanted), table(shown.to_dicts(), _ROW)])
+    pictures = _pictures(context, staged, wanted)
+    return "\n\n".join([pictures, table(shown.to_dicts(), _ROW), DECORATION_RULE])
 
 
 def _pictures(context: StageContext, staged: Staged, wanted: list[str]) -> str:

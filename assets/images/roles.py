@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from assets.images.placements import Box, Placement
+if TYPE_CHECKING:  # the preview needs the thresholds alone, in a process that parses nothing
+    from assets.images.placements import Box, Placement
 
 FIGURE: Final = "figure"
 PART: Final = "part"
@@ -36,6 +37,14 @@ TOUCH: Final = 1.0
 STACKED: Final = 0.9
 """Boxes that share this much (intersection over union) are layers of one picture."""
 _RASTERED: Final = frozenset({"ocr", "mixed"})
+
+
+DECORATION_RULE: Final = (
+    "Decorations are counted and not stored: images that no picture block refers to, as none is "
+    f"made of those with under {MIN_PIXELS} pixels or {MIN_POINTS:g} points on a side, on under "
+    f"{MIN_SHARE:.1%} of the page, or over {MAX_ASPECT:g} times as long as wide."
+)
+"""The rule in words, for the materialisation, which counts them as `role_decoration`."""
 
 
 @dataclass(frozen=True)

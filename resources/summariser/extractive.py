@@ -12,7 +12,8 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from assets.docs.tokens import estimate_tokens
@@ -24,7 +25,7 @@ from resources.summariser.sentences import cut, is_whole, split_sentences
 if TYPE_CHECKING:
     from resources.summariser.vectors import SparseRows, Vector
 
-REVISION: Final = 1
+REVISION: Final = 2
 MAX_CHARS: Final = 1_200
 SHORT: Final = 5
 """Documents with fewer sentences are their own summary."""
@@ -40,19 +41,24 @@ _ITERATIONS: Final = 50
 _TOLERANCE: Final = 1e-6
 _DIVERSITY: Final = 0.65
 """Weight of a sentence's own score against its likeness to those chosen (MMR's lambda)."""
+_TWIN: Final = 0.9
+"""Sentences this much alike (cosine) are one sentence that the document repeats."""
 _MAX_SHARE: Final = 0.6
 """A term of more sentences tells none of them from the others."""
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 _WIDE_SPACE: Final = re.compile(r"\s\s+")
 _MIN_LETTERS: Final = 36
 _LONGEST: Final = 400
+_NO_LETTERS: Final = bytes(code for code in range(128) if not chr(code).isalpha())
+_NO_CAPITALS: Final = bytes(code for code in range(128) if not chr(code).isupper())
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _NO_SPACE_AFTER: Final = re.compile("[\u3002\uff01\uff1f\uff0e\u300d\u300f\uff09]$")
 # Sentences that lean on the one before them read badly alone.
 _LEANING: Final = re.compile(
     r"(?i)(?:these|those|this|that|such|similarly|however|therefore|thus|hence|moreover"
     r"|furthermore|but|and|also|he|she|it|they|for example|for instance|in addition"
-    r"|on the other hand|as a result|see|note|figs?\.|figure|table|doi|https?:"
+    r"|on the other hand|as a result|for (?:more|further) information|please|see|note|figs?\."
+    r"|figure|table|doi|https?:"
     r"|однако|также|поэтому|кроме того)\b"
     r"|しかし|また|この|これ|그러나|또한|但是|此外|因此"
 )
@@ -69,7 +75,15 @@ _NOTICES: Final = (
 _NOTICE_START: Final = re.compile(
     r"(?i)(?:funding|citation|received|accepted|published|data availability|keywords?"
     r"|correspondence)\b"
+    # The captions that 1 CFR 18.12 prescribes for the Federal Register; SUMMARY says something.
+    r"|(?:agency|action|dates|addresses|for further information contact):"
 )
+_NUMBERED: Final = re.compile(r"\d{1,3}(?:[.)]|\s+(?=[A-Z]))|\(?[A-Z](?:[-\u2013,] ?[A-Z])*[.)]\s")
+"""The number of a footnote or of a list's item, or the letters of a figure's panels."""
+_RUBBISH: Final = re.compile(r"(\w)\1{5}")
+"""Filling that no word has."""
+_MAX_CAPITALS: Final = 0.4
+"""More capitals among the letters are a caption or names; prose full of acronyms has 0.25."""
 
 
 class ExtractiveSummariser:
@@ -121,9 +135,15 @@ def _summarise(body: Sequence[str]) -> tuple[str, str]:
     text = "\n".join(body)
     if len(sentences) < SHORT or sum(map(len, sentences)) <= MAX_CHARS // 2:
         return _joined(_up_to(sentences, MAX_CHARS)), text
-    candidates = [place for place, sentence in enumerate(sentences) if _is_fit(sentence)]
+    folded = text.casefold()
+    notices = [notice for notice in _NOTICES if notice in folded]
+    candidates = [i for i, sentence in enumerate(sentences) if _is_fit(sentence, notices)]
+    own = _of_its_script(sentences, candidates)
+    candidates = own if len(own) >= SHORT else candidates
     if len(candidates) < SHORT:
-        candidates = [place for place, s in enumerate(sentences) if len(s) <= _LONGEST]
+        candidates = [i for i, s in enumerate(sentences) if _is_readable(s)]
+    if len(candidates) < SHORT:
+        candidates = [i for i, s in enumerate(sentences) if len(s) <= _LONGEST]
     if len(candidates) < SHORT:
         return _joined(_up_to(sentences, MAX_CHARS)), text
     chosen = _choose([sentences[place] for place in candidates])
@@ -138,20 +158,61 @@ def _bounded(sentences: list[str]) -> list[str]:
     return sentences[:HEAD] + [rest[i * len(rest) // wanted] for i in range(wanted)]
 
 
-def _is_fit(sentence: str) -> bool:
-    """Whether a sentence can stand in a summary: whole, of a fair length, made of words."""
+def _is_fit(sentence: str, notices: Sequence[str]) -> bool:
+    """Whether a sentence can stand in a summary: whole, of a fair length, made of words.
+
+    Args:
+        sentence: the sentence.
+        notices: those of `_NOTICES` that occur in its document at all.
+    """
     if len(sentence) > _LONGEST or sentence[0].islower() or not is_whole(sentence):
         return False
-    if _LEANING.match(sentence) or _NOTICE_START.match(sentence):
+    if _LEANING.match(sentence) or _NOTICE_START.match(sentence) or _NUMBERED.match(sentence):
         return False
     if abs(sentence.count("(") - sentence.count(")")) > 1:  # the caption of a court's paper
         return False
-    folded = sentence.casefold()
-    if any(notice in folded for notice in _NOTICES):
+    if notices:
+        folded = sentence.casefold()
+        if any(notice in folded for notice in notices):
+            return False
+    letters = _count(sentence, str.isalpha, _NO_LETTERS)
+    if letters < 0.6 * (len(sentence) - sentence.count(" ")):
         return False
+    if letters < _MIN_LETTERS and not (letters >= _MIN_LETTERS // 3 and _UNSPACED.search(sentence)):
+        return False
+    is_capitals = _count(sentence, str.isupper, _NO_CAPITALS) > _MAX_CAPITALS * letters
+    return not (is_capitals or sentence.endswith(" \u2026") or _RUBBISH.search(sentence))
+
+
+def _count(text: str, is_one: Callable[[str], bool], others: bytes) -> int:
+    """How many characters are of a kind; `others` are the ASCII ones that are not."""
+    if text.isascii():  # ten times faster
+        return len(text.encode().translate(None, others))
+    return sum(map(is_one, text))
+
+
+def _is_readable(sentence: str) -> bool:
+    """What a document without fit sentences is left with: whole, and some words of it."""
     letters = sum(map(str.isalpha, sentence))
-    least = _MIN_LETTERS // 3 if _UNSPACED.search(sentence) else _MIN_LETTERS
-    return letters >= least and letters >= 0.6 * len(sentence.replace(" ", ""))
+    return len(sentence) <= _LONGEST and letters >= _MIN_LETTERS // 3 and is_whole(sentence)
+
+
+def _of_its_script(sentences: Sequence[str], places: Sequence[int]) -> list[int]:
+    """The places of sentences in the document's own script: a translation quotes its original."""
+    latin = {place: _is_latin(sentences[place]) for place in places}
+    said: Counter[bool] = Counter()
+    for place in places:
+        said[latin[place]] += len(sentences[place])
+    usual = said[True] >= said[False]
+    return [place for place in places if latin[place] == usual]
+
+
+def _is_latin(sentence: str) -> bool:
+    """Whether most of it is Latin: half of its characters are in Latin-1, spaces included.
+
+    Vietnamese, which has most letters beyond, has three quarters there; Russian has a fifth.
+    """
+    return 2 * len(sentence.encode("latin-1", "ignore")) >= len(sentence)
 
 
 def _choose(sentences: Sequence[str]) -> list[int]:
@@ -177,6 +238,7 @@ def _choose(sentences: Sequence[str]) -> list[int]:
         room -= int(lengths[best])
         if vectors is not None:
             redundancy = np.maximum(redundancy, vectors.times(vectors.row(best)))
+            left &= redundancy < _TWIN
     return sorted(chosen)
 
 
@@ -238,7 +300,8 @@ def _up_to(sentences: Sequence[str], limit: int) -> list[str]:
         room -= len(sentence) + 1
     if not kept and sentences:
         return [cut(sentences[0], limit)]
-    return kept
+    whole = [place for place, sentence in enumerate(kept) if is_whole(sentence)]
+    return kept[: whole[-1] + 1] if whole else kept
 
 
 def _joined(sentences: Sequence[str]) -> str:

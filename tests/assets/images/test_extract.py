@@ -133,7 +133,7 @@ def test_tiles_are_parts_and_their_picture_is_one_figure(
         ("figure", "ok")
     ]
     assert rows[4]["image_index"] == 4
-    assert rows[4]["width"] == pytest.approx(120 * 150 / 72, abs=2)
+    assert rows[4]["width"] == pytest.approx(2 * 2 * 64, abs=2)  # twice the dots of two tiles
 
 
 @pytest.mark.parametrize(("keep_scans", "status"), [(False, "skipped"), (True, "ok")])

@@ -44,6 +44,35 @@ def test_the_body_opens_with_the_abstract() -> None:
     assert len(body_paragraphs(markdown)) == 21
 
 
+def test_the_abstract_may_run_in_with_its_label() -> None:
+    rest = "\n\n".join(f"Paragraph {n} of the body." for n in range(20))
+    for label in ("Abstract: ", "Abstract ", "ABSTRACT\u2014", "Zusammenfassung. "):
+        markdown = f"Names and imprint.\n\n{label}Pumps leak.\n\n## Keywords\n\n{rest}"
+        assert body_paragraphs(markdown)[0] == "Pumps leak.", label
+
+
+def test_lines_of_contents_are_left_out_without_a_heading_too() -> None:
+    lines = "6.2 Installation of a gateway … 12\n\n6.3 Upgrades …\n\n١ … المقدمة"
+    assert body_paragraphs(f"{lines}\n\nA pump moves water.") == ("A pump moves water.",)
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (("The court affirms", "the judgment."), 1),
+        (("It finds no error in what the lower court has said of the plea by", "Jones."), 1),
+        (("Pumps", "Water is moved by pumps."), 2),
+        (("It moves water.", "it does so daily."), 2),
+        (("Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware", "Some."), 2),
+        (("หัวรายการในรูปแบบต่างๆมักจะเรียกใช้งานแพ็กเกจเพราะเป็นแพ็กเกจที่มีความยืดหยุ่นและหลากหลาย", "ข้อ"), 2),
+    ],
+)  # fmt: skip
+def test_a_paragraph_without_a_stop_goes_on_in_the_next(
+    parts: tuple[str, ...], expected: int
+) -> None:
+    assert len(body_paragraphs("\n\n".join(parts))) == expected
+
+
 def test_a_document_without_prose_gives_what_it_has() -> None:
     assert body_paragraphs("# Menu\n\n|Soup|4|\n|---|---|\n|Fish|9|\n") == (
         "Menu",

@@ -82,6 +82,36 @@ def test_notices_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
+    "unfit",
+    [
+        "ACTION: Notice of the pumps that the engineers proposed for the northern hall.",
+        "3 Indeed the pumps of the northern hall were never measured in the winter of that year.",
+        "A-B. Pumps of the northern hall before, and of the southern hall after the great flood.",
+        "THE PUMPS OF THE NORTHERN HALL AND THE BOILERS OF THE SOUTHERN HALL OF THE OLD TOWN.",
+        "The pumps of the northern hall were a1111111111 measured again after the great flood.",
+        "For more information on the pumps of the northern hall turn to the engineers of the town.",
+        "Насосы северного зала измеряли каждый день после большого наводнения в старом городе.",
+    ],
+)
+def test_what_reads_badly_alone_is_passed_over(unfit: str) -> None:
+    record = summarise(unfit, *prose(60), unfit)
+    assert record.summary is not None
+    assert unfit not in record.summary
+
+
+def test_a_sentence_that_is_repeated_is_said_once() -> None:
+    again = "The valve of the boiler closes the river every summer as the bridge engine drives it."
+    record = summarise(*(f"{part} {again}" for part in prose(24)))
+    assert record.summary is not None
+    assert record.summary.count(again) <= 1
+
+
+def test_a_short_document_ends_at_its_last_whole_sentence() -> None:
+    assert summarise("One thing happened.", "Page 3 of 7").summary == "One thing happened."
+    assert summarise("Page 3 of 7").summary == "Page 3 of 7"
+
+
+@pytest.mark.parametrize(
     ("paragraph", "language"),
     [
         ("この文書はポンプの測定について説明します。測定は毎日二回行われました。", "ja"),

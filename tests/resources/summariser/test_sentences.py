@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resources.summariser.sentences import cut, split_sentences
+from resources.summariser.sentences import cut, is_whole, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ from resources.summariser.sentences import cut, split_sentences
             "\u6e2c\u5b9a\u3057\u305f\u3002\u7d42\u308f\u308a\u3002",
             ["\u6e2c\u5b9a\u3057\u305f\u3002", "\u7d42\u308f\u308a\u3002"],
         ),
+        (
+            "It was lost.2 Then found.[3][4] Twice.",
+            ["It was lost.2", "Then found.[3][4]", "Twice."],
+        ),
+        ("See Fig.3 Above. It took 3.14 Days.", ["See Fig.3 Above.", "It took 3.14 Days."]),
         ("No stop at all", ["No stop at all"]),
         ("", []),
     ],
@@ -33,6 +38,20 @@ def test_where_sentences_end(text: str, sentences: list[str]) -> None:
 def test_nothing_is_lost_between_sentences() -> None:
     text = "A b c. D e f (g. h)! I j k " + "word " * 300 + "end. Last."
     assert "".join("".join(split_sentences([text])).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "whole"),
+    [
+        ("Yes.", True),
+        ("Gone.2", True),
+        ("Gone.[3][14]", True),
+        ("It is 3.14", False),
+        ("And", False),
+    ],
+)
+def test_what_ends_as_a_sentence_does(sentence: str, whole: bool) -> None:
+    assert is_whole(sentence) is whole
 
 
 def test_a_cut_ends_at_a_word_where_there_are_words() -> None:
