@@ -35,6 +35,11 @@ def number(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def chip(text: object, *classes: str) -> str:
     """A short word in a coloured frame; classes are ours, never data."""
     return f'<span class="{" ".join(("chip", *classes))}">{safe(text)}</span>' if text else ""

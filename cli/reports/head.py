@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cli.document import Document
-from cli.reports.escaping import chip, cut, safe, table
+from cli.reports.escaping import chip, counted, cut, safe, table
 from cli.reports.markdown import RENDERED, rendered
 from cli.reports.page import STATUS_CLASS, line_classes, tabs_html
 from cli.reports.plan import LOW_CONFIDENCE, PageLine, Plan, Section
@@ -45,7 +45,8 @@ def top(plan: Plan, lake: str, subject: str) -> str:
         '<label><input type="checkbox" id="noboxes"> without boxes</label>'
         f'<div class="legend">{legend}</div></div>\n'
         f'<nav class="toc" id="top"><p class="facts">{safe(subject)} · lake <b>{safe(lake)}</b> · '
-        f"{len(plan.sections):,} documents · {len(shown):,} pages shown · {bad:,} not ok · "
+        f"{counted(len(plan.sections), 'document')} · {counted(len(shown), 'page')} shown · "
+        f"{bad:,} not ok · "
         f"{low:,} of low confidence</p>{notes}<ol>{items}</ol></nav>\n"
     )
 
@@ -58,7 +59,7 @@ def _item(at: int, section: Section) -> str:
     found = section.found
     name = found.title or found.file_name
     bad = sum(line.bad for line in section.lines)
-    told = f"{len(section.lines):,} pages" + (f", {bad:,} not ok" if bad else "")
+    told = counted(len(section.lines), "page") + (f", {bad:,} not ok" if bad else "")
     return (
         f'<li><a href="#d{at}">{safe(name)}</a> {chip(found.state, STATUS_CLASS[found.state])} '
         f'<span class="facts">{safe(found.file_name)} · {told}</span></li>'
@@ -126,7 +127,8 @@ def _summary(document: Document) -> str:
     status = chip(row["status"], STATUS_CLASS.get(row["status"], ""))
     words = safe(row["summary"] or row["error"] or "none")
     language = chip(row["language"])
-    return f"<h4>Summary {status} {chip(row['summariser'])} {language}</h4><pre>{words}</pre>"
+    told = f"{status} {chip(row['summariser'])} {language}"
+    return f'<h4>Summary {told}</h4><p class="words">{words}</p>'
 
 
 def _failures(document: Document) -> str:
@@ -164,7 +166,7 @@ def _files(document: Document) -> str:
         for row in document.files[:_FAILURE_ROWS]
     ]
     html = table(["file", "batch", "status", "bytes", "uri"], rows)
-    return f"<details><summary>{len(document.files):,} sightings</summary>{html}</details>"
+    return f"<details><summary>{counted(len(document.files), 'sighting')}</summary>{html}</details>"
 
 
 def _images(document: Document, pictures: Mapping[str, str]) -> str:
@@ -207,7 +209,7 @@ def _image_table(images: Sequence[Mapping[str, Any]]) -> str:
         for row in images[:_IMAGE_ROWS]
     ]
     more = _more(len(images) - len(rows), "images")
-    summary = f"<summary>{len(images):,} images in a table</summary>"
+    summary = f"<summary>{counted(len(images), 'image')} in a table</summary>"
     return f"<details>{summary}{table(columns, rows)}{more}</details>"
 
 

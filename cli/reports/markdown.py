@@ -21,6 +21,9 @@ RENDERED: Final = 100_000
 """Characters of markdown that are rendered; beyond, the raw text says it."""
 _SHA256: Final = re.compile(r"image:([0-9a-f]{64})")
 
+_TAGS: Final = frozenset({"<sup>", "</sup>", "<br>"})
+"""What `assets/pages/markdown.py` writes besides CommonMark's own signs."""
+
 
 def rendered(markdown: str) -> str:
     """Markdown as HTML; tags in it are shown as text, links and images as what they point to."""
@@ -34,12 +37,17 @@ def rendered(markdown: str) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer)
-    return parser.enable("table")
+    parser = MarkdownIt("commonmark", {"html": True}, renderer_cls=_Renderer)
+    return parser.enable("table").disable("html_block")
 
 
 class _Renderer(RendererHTML):
     """HTML without anything that loads or leads elsewhere, nor an attribute made of data."""
+
+    def html_inline(self, tokens: Sequence[Token], index: int, *_: Any) -> str:
+        """The tags that Quire writes; any other is text."""
+        tag = tokens[index].content
+        return tag if tag in _TAGS else safe(tag)
 
     def link_open(self, tokens: Sequence[Token], index: int, *_: Any) -> str:
         """The address is shown, not followed."""

@@ -94,14 +94,15 @@ def _box(anchor: str, place: int, block: Mapping[str, Any], unit: float) -> str:
     x0, y0, x1, y1 = (float(number(box.get(name))) for name in ("x0", "y0", "x1", "y1"))
     x, y = min(x0, x1), min(y0, y1)
     wide = unit * (0.5 + 0.6 * len(str(place)))
+    left = x - wide if x >= wide else x  # beside the box, so that no letter is hidden
     return (
         f'<a class="k-{kind_class(block["kind"])}" id="{anchor}-x{place}" '
         f'href="#{anchor}-b{place}"><title>{place} {safe(block["kind"])}</title>'
         f'<rect x="{number(x)}" y="{number(y)}" width="{number(abs(x1 - x0))}" '
         f'height="{number(abs(y1 - y0))}"/>'
-        f'<rect class="tag" x="{number(x)}" y="{number(y)}" width="{number(wide)}" '
+        f'<rect class="tag" x="{number(left)}" y="{number(y)}" width="{number(wide)}" '
         f'height="{number(unit * 1.15)}"/>'
-        f'<text x="{number(x + wide / 2)}" y="{number(y + unit * 0.95)}" '
+        f'<text x="{number(left + wide / 2)}" y="{number(y + unit * 0.95)}" '
         f'font-size="{number(unit)}">{place}</text></a>'
     )
 
