@@ -14,6 +14,7 @@ import typer
 from cli.find import Found, find, of_batch
 from cli.options import JsonOption, LakeOption, open_lake
 from cli.reports import plan as planning
+from cli.reports.escaping import counted
 from cli.reports.write import Report
 from cli.terminal import say, say_json
 from resources.errors import QuireError, SettingError
@@ -62,23 +63,30 @@ def report(
             f"cannot write {out}: {error.strerror or error}; give --out a file in a folder that "
             "can be written and has space"
         ) from error
-    told = {
-        "lake": opened.lake.root,
-        "report": str(out.absolute()),
-        "documents": len(plan.sections),
-        "pages": written.pages,
-        "bytes": out.stat().st_size,
-        "pictures_beside": str(written.folder) if written.beside else None,
-        "notes": [*plan.notes, *(n for section in plan.sections for n in section.notes)],
-    }
+    _tell(plan, written, as_json=as_json)
+
+
+def _tell(plan: planning.Plan, written: Report, *, as_json: bool) -> None:
+    notes = [*plan.notes, *(note for section in plan.sections for note in section.notes)]
     if as_json:
-        say_json(told)
+        say_json(
+            {
+                "lake": written.lake.root,
+                "report": str(written.out),
+                "documents": len(plan.sections),
+                "pages": written.pages,
+                "bytes": written.out.stat().st_size,
+                "pictures_beside": str(written.folder) if written.beside else None,
+                "notes": notes,
+            }
+        )
         return
-    for note in told["notes"]:
+    for note in notes:
         say(note)
-    say(f"{told['documents']:,} documents, {told['pages']:,} pages: {told['report']}")
+    documents = counted(len(plan.sections), "document")
+    say(f"{documents}, {counted(written.pages, 'page')}: {written.out}")
     if written.beside:
-        say(f"{len(written.beside):,} pictures lie beside it in {written.folder}")
+        say(f"{counted(len(written.beside), 'picture')} beside it in {written.folder}")
 
 
 def _check_out(out: Path, *, force: bool) -> None:
@@ -95,9 +103,7 @@ def _named(states: LakeStates, docs: list[str]) -> list[Found]:
     return list(found.values())
 
 
-def _of_batch(
-    states: LakeStates, batch: str, worst: int | None
-) -> tuple[list[Found], list[str]]:
+def _of_batch(states: LakeStates, batch: str, worst: int | None) -> tuple[list[Found], list[str]]:
     if batch not in states.batches["batch"]:
         raise QuireError(f"no batch {batch!r} in {states.lake.root}: quire status lists batches")
     founds = of_batch(states, batch)

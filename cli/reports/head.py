@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from assets.pages.colours import COLOURS
 from cli.document import Document
 from cli.reports.escaping import chip, counted, cut, safe, table
 from cli.reports.markdown import RENDERED, rendered
 from cli.reports.page import STATUS_CLASS, line_classes, tabs_html
 from cli.reports.plan import LOW_CONFIDENCE, PageLine, Plan, Section
-from cli.reports.style import COLOURS, kind_class
+from cli.reports.style import kind_class
 
 _IMAGE_ROWS: Final = 200
 _FAILURE_ROWS: Final = 200
@@ -77,11 +78,12 @@ def document_html(
         cause = f'<p class="error">{where}: {safe(found.error)}</p>'
     notes = "".join(f'<p class="note">{safe(note)}</p>' for note in section.notes)
     state = chip(found.state, STATUS_CLASS[found.state])
+    anchors = {sha256: f"d{at}-i{place}" for place, sha256 in enumerate(pictures, 1)}
     return (
         f'<section class="doc" id="d{at}"><h2>{safe(found.title or found.file_name)} {state}</h2>'
         f"{_facts(section, document)}{cause}{notes}{_jumps(at, section.shown)}"
         f"{_summary(document)}{_failures(document)}{_files(document)}"
-        f"{_images(document, pictures)}{_markdown(at, document)}</section>\n"
+        f"{_images(document, pictures, anchors)}{_markdown(at, document, anchors)}</section>\n"
     )
 
 
@@ -169,7 +171,7 @@ def _files(document: Document) -> str:
     return f"<details><summary>{counted(len(document.files), 'sighting')}</summary>{html}</details>"
 
 
-def _images(document: Document, pictures: Mapping[str, str]) -> str:
+def _images(document: Document, pictures: Mapping[str, str], anchors: Mapping[str, str]) -> str:
     images = document.images
     if not images:
         return ""
@@ -178,16 +180,16 @@ def _images(document: Document, pictures: Mapping[str, str]) -> str:
         roles[row["role"]] = roles.get(row["role"], 0) + 1
     told = ", ".join(f"{n:,} {role}" for role, n in sorted(roles.items()))
     first = {row["sha256"]: row for row in reversed(images)}
-    figures = "".join(_figure(first[sha256], source) for sha256, source in pictures.items())
+    figures = "".join(_figure(anchors[key], first[key], pictures[key]) for key in pictures)
     shown = f'<div class="thumbs">{figures}</div>' if figures else ""
     return f"<h4>Images: {safe(told)}</h4>{shown}{_image_table(images)}"
 
 
-def _figure(row: Mapping[str, Any], source: str) -> str:
+def _figure(anchor: str, row: Mapping[str, Any], source: str) -> str:
     where = f"page {row['page_number']}, image {row['image_index']}"
     pixels = f"{row['width']} × {row['height']}, {row['format']}, {row['n_bytes'] or 0:,} bytes"
     return (
-        f'<figure id="image-{safe(row["sha256"])}"><img src="{safe(source)}" alt="">'
+        f'<figure id="{anchor}"><img src="{safe(source)}" alt="">'
         f"<figcaption>{chip(row['role'])} {safe(where)}<br>{safe(pixels)}</figcaption></figure>"
     )
 
@@ -213,13 +215,13 @@ def _image_table(images: Sequence[Mapping[str, Any]]) -> str:
     return f"<details>{summary}{table(columns, rows)}{more}</details>"
 
 
-def _markdown(at: int, document: Document) -> str:
+def _markdown(at: int, document: Document, anchors: Mapping[str, str]) -> str:
     """The stitched document, closed: it is what everything else is for."""
     markdown = (document.doc or {}).get("markdown")
     if not markdown:
         return ""
     tabs = {
-        "rendered": f'<div class="md">{rendered(markdown)}</div>',
+        "rendered": f'<div class="md">{rendered(markdown, anchors)}</div>',
         "markdown": f"<pre>{cut(markdown, RENDERED)}</pre>",
     }
     summary = f"<summary>docs.markdown, stitched ({len(markdown):,} characters)</summary>"

@@ -1,6 +1,7 @@
 """One page of a report: the sheet with its blocks, and what was read from it, side by side.
 
-Here: HTML of a row of `pages`. Not here: the document's head (`head.py`), rendering (`pictures.py`).
+Here: HTML of a row of `pages`. Not here: the document's head (`head.py`) or rendering
+(`pictures.py`).
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _put(
     lake: Lake, document: Document, hashes: Sequence[str], folder: Path
 ) -> list[tuple[str, str]]:
     """Stored images as files, read one at a time."""
-    written = []
+    written: list[tuple[str, str]] = []
     for sha256 in hashes:
         rows: list[dict[str, Any]] = (
             lake.scan("image_data", ["sha256", "data"], batch=document.found.batch)

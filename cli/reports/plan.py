@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -148,9 +148,11 @@ def _keep_worst(plan: Plan, worst: int) -> None:
     for at, section in enumerate(plan.sections):
         section.shown = sorted(kept.get(at, []), key=lambda line: line.page_number)
     plan.notes.append(f"the {min(worst, len(every)):,} worst of {len(every):,} pages")
-    plan.sections = [
-        s for s in plan.sections if s.shown or (not s.lines and s.found.state != "done")
-    ]
+    unread = [s for s in plan.sections if not s.lines and s.found.state != "done"]
+    if len(unread) > DOCUMENTS:
+        plan.notes.append(f"{len(unread):,} documents have no page at all, {DOCUMENTS} are shown")
+    kept_ids = {id(section) for section in unread[:DOCUMENTS]}
+    plan.sections = [s for s in plan.sections if s.shown or id(s) in kept_ids]
 
 
 def _keep_first(plan: Plan) -> None:

@@ -43,7 +43,12 @@ def _one_line(err: str) -> str:
 
 
 READING = (["status"], ["audit"], ["quarantine", "list"])
-NEEDING_ROWS = (["show", "x.pdf"], ["export", "x.pdf", "--to", "out"], ["retry", "x.pdf"])
+NEEDING_ROWS = (
+    ["show", "x.pdf"],
+    ["export", "x.pdf", "--to", "out"],
+    ["report", "x.pdf"],
+    ["retry", "x.pdf"],
+)
 
 
 @pytest.mark.parametrize("command", READING)
