@@ -65,7 +65,7 @@ pre,.panel,.md,td{unicode-bidi:plaintext}
 table{border-collapse:collapse;font-size:12.5px;margin:4px 0}
 th,td{border:1px solid #d5d9e0;padding:2px 6px;text-align:left;vertical-align:top}
 td{overflow-wrap:anywhere;white-space:pre-wrap}
-.md td,.md th{white-space:normal;overflow-wrap:normal}
+.panel td{overflow-wrap:break-word}.md td,.md th{white-space:normal;overflow-wrap:normal}
 .words{white-space:pre-wrap;unicode-bidi:plaintext;margin:2px 0 8px;max-width:110ch}
 .thumbs{display:flex;flex-wrap:wrap;gap:10px}
 .thumbs figure{margin:0;width:170px;font-size:11.5px;overflow-wrap:anywhere}
