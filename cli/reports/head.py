@@ -80,11 +80,18 @@ def document_html(
     state = chip(found.state, STATUS_CLASS[found.state])
     anchors = {sha256: f"d{at}-i{place}" for place, sha256 in enumerate(pictures, 1)}
     return (
-        f'<section class="doc" id="d{at}"><h2>{safe(found.title or found.file_name)} {state}</h2>'
+        f'<section class="doc {_classes(section)}" id="d{at}">'
+        f"<h2>{safe(found.title or found.file_name)} {state}</h2>"
         f"{_facts(section, document)}{cause}{notes}{_jumps(at, section.shown)}"
         f"{_summary(document)}{_failures(document)}{_files(document)}"
         f"{_images(document, pictures, anchors)}{_markdown(at, document, anchors)}</section>\n"
     )
+
+
+def _classes(section: Section) -> str:
+    """What the filters go by: those of its pages; a document that is not done is not ok itself."""
+    found = {name for line in section.shown for name in line_classes(line).split()}
+    return " ".join(sorted(found | ({"bad"} if section.found.state != "done" else set())))
 
 
 def _facts(section: Section, document: Document) -> str:

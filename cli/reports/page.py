@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cli.reports.escaping import chip, cut, number, safe, table
+from cli.reports.escaping import chip, counted, cut, number, safe, table
 from cli.reports.markdown import rendered
 from cli.reports.plan import PageLine
 from cli.reports.style import kind_class
@@ -109,15 +109,14 @@ def _box(anchor: str, place: int, block: Mapping[str, Any], unit: float) -> str:
 
 
 def _reading(anchor: str, row: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]) -> str:
-    """What was read, in four tabs; without CSS they stand one below the other."""
+    """What was read: three views in tabs, and the blocks, which a click on a box opens."""
     text, markdown = row["text"] or "", row["markdown"] or ""
     tabs = {
         "rendered": f'<div class="md">{rendered(markdown)}</div>' if markdown else _nothing(),
         "markdown": f"<pre>{cut(markdown, _CHARACTERS)}</pre>" if markdown else _nothing(),
         "text": f"<pre>{cut(text, _CHARACTERS)}</pre>" if text else _nothing(),
-        "blocks": _block_table(anchor, blocks) if blocks else _nothing(),
     }
-    return tabs_html(anchor, tabs)
+    return f"<div>{tabs_html(anchor, tabs)}{_block_table(anchor, blocks)}</div>"
 
 
 def tabs_html(anchor: str, tabs: Mapping[str, str]) -> str:
@@ -138,6 +137,8 @@ def _nothing() -> str:
 
 
 def _block_table(anchor: str, blocks: Sequence[Mapping[str, Any]]) -> str:
+    if not blocks:
+        return ""
     rows = []
     for place, block in enumerate(blocks[:_BLOCKS], 1):
         cells = (
@@ -155,4 +156,5 @@ def _block_table(anchor: str, blocks: Sequence[Mapping[str, Any]]) -> str:
     html = html.replace("<tbody>", f"<tbody>{''.join(rows)}", 1)
     if len(blocks) > _BLOCKS:
         html += f'<p class="note">… and {len(blocks) - _BLOCKS:,} more blocks</p>'
-    return html
+    summary = f"<summary>{counted(len(blocks), 'block')} in reading order</summary>"
+    return f'<details class="blocks">{summary}{html}</details>'

@@ -42,7 +42,7 @@ a{color:#1558a8}
 .sheet svg{display:block;width:100%;height:auto;max-height:calc(100vh - 120px);background:#fff;
  border:1px solid #bbb}
 .sheet rect{fill-opacity:.06;stroke-width:1.2;vector-effect:non-scaling-stroke}
-.sheet a:hover rect,.sheet a:target rect{fill-opacity:.3;stroke-width:3}
+.sheet a:hover rect:not(.tag),.sheet a:target rect:not(.tag){fill-opacity:.3;stroke-width:3}
 .sheet text{fill:#fff;font-family:sans-serif;text-anchor:middle}
 .sheet rect.tag{fill-opacity:.9;stroke:none}
 body:has(#noboxes:checked) .sheet svg a{display:none}
@@ -52,11 +52,9 @@ body:has(#noboxes:checked) .sheet svg a{display:none}
 .tabs>input:checked+label{background:#fff;color:#000;font-weight:600;border-bottom-color:#fff}
 .tabs>input:focus-visible+label{outline:2px solid #1558a8}
 .panel{display:none;border:1px solid #bbc;padding:8px 10px;margin-top:-1px;overflow:auto}
-.tabs>.t1:checked~.p1,.tabs>.t2:checked~.p2,.tabs>.t3:checked~.p3,.tabs>.t4:checked~.p4
- {display:block}
-.tabs:has(.panel :target)>.panel{display:none}
-.tabs:has(.panel :target)>.panel:has(:target){display:block}
-tr:target{background:#fff3bf}
+.tabs>.t1:checked~.p1,.tabs>.t2:checked~.p2,.tabs>.t3:checked~.p3{display:block}
+tr:target{background:#fff3bf}tr,.sheet a{scroll-margin-top:110px}
+.blocks{margin-top:8px;overflow:auto}.blocks summary{cursor:pointer;color:#1558a8}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:12.5px/1.45 ui-monospace,monospace}
 pre,.panel,.md,td{unicode-bidi:plaintext}
 .md{overflow-wrap:anywhere}.md h1{font-size:19px;margin:10px 0}.md h2{font-size:17px;margin:10px 0}
@@ -65,7 +63,7 @@ pre,.panel,.md,td{unicode-bidi:plaintext}
 table{border-collapse:collapse;font-size:12.5px;margin:4px 0}
 th,td{border:1px solid #d5d9e0;padding:2px 6px;text-align:left;vertical-align:top}
 td{overflow-wrap:anywhere;white-space:pre-wrap}
-.panel td{overflow-wrap:break-word}.md td,.md th{white-space:normal;overflow-wrap:normal}
+.panel td,.blocks td{overflow-wrap:break-word}.md td,.md th{white-space:normal;overflow-wrap:normal}
 .words{white-space:pre-wrap;unicode-bidi:plaintext;margin:2px 0 8px;max-width:110ch}
 .thumbs{display:flex;flex-wrap:wrap;gap:10px}
 .thumbs figure{margin:0;width:170px;font-size:11.5px;overflow-wrap:anywhere}
@@ -74,11 +72,9 @@ td{overflow-wrap:anywhere;white-space:pre-wrap}
 .jump a{display:inline-block;min-width:26px;text-align:center;margin:1px;padding:0 4px;
  border:1px solid #bbb;border-radius:3px;text-decoration:none;font-size:12px}
 .jump a.bad{background:#fdecea;border-color:#c62828}.jump a.low{background:#fff4dd}
-body:has(#f-bad:checked) .page:not(.bad),body:has(#f-low:checked) .page:not(.bad):not(.low),
-body:has(#f-ocr:checked) .page:not(.ocr){display:none}
-body:has(#f-bad:checked) .jump a:not(.bad),
-body:has(#f-low:checked) .jump a:not(.bad):not(.low),
-body:has(#f-ocr:checked) .jump a:not(.ocr){display:none}
+body:has(#f-bad:checked) :is(.page,.doc,.jump a[class]):not(.bad),
+body:has(#f-low:checked) :is(.page,.doc,.jump a[class]):not(.bad):not(.low),
+body:has(#f-ocr:checked) :is(.page,.doc,.jump a[class]):not(.ocr){display:none}
 """
 
 
