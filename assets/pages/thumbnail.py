@@ -18,6 +18,8 @@ from resources.workers.documents import open_pdf
 SIDE: Final = 180
 _QUALITY: Final = 70
 """Of JPEG: letters of 8 points stay clean at 110 dpi, in about 150 KB a page."""
+_EDGE: Final = "#bbbbbb"
+"""Of the sheet: a white page on a white ground has none."""
 
 BoxOfKind = tuple[str, float, float, float, float]
 """Kind, x0, y0, x1, y1 in points of the page as shown."""
@@ -72,13 +74,17 @@ def _with_boxes(pixmap: pymupdf.Pixmap, width: float, boxes: Sequence[BoxOfKind]
     image = Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples)
     scale = pixmap.width / max(width, 1)
     draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, image.width - 1, image.height - 1), outline=_EDGE)
     for place, (kind, *corners) in enumerate(boxes, 1):
         colour = COLOURS.get(kind, OTHER)
         x0, y0, x1, y1 = (float(value) * scale for value in corners)
-        draw.rectangle((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), outline=colour)
+        left, top = min(x0, x1), min(y0, y1)
+        draw.rectangle((left, top, max(x0, x1), max(y0, y1)), outline=colour, width=2)
         label = str(place)
-        draw.rectangle((x0, y0, x0 + 6 * len(label) + 3, y0 + 11), fill=colour)
-        draw.text((x0 + 2, y0), label, fill="white")
+        wide = 6 * len(label) + 3
+        left -= wide if left >= wide else 0  # beside the box, so that no letter is hidden
+        draw.rectangle((left, top, left + wide, top + 11), fill=colour)
+        draw.text((left + 2, top), label, fill="white")
     out = io.BytesIO()
     image.save(out, "JPEG", quality=_QUALITY, optimize=True)
     return out.getvalue()
