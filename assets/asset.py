@@ -14,6 +14,7 @@ import dagster as dg
 from assets.checks import SHARED_CHECKS, Check
 from assets.context import StageContext
 from assets.partitions import batches
+from assets.preview import report_command
 from assets.versions import stage_version
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged
@@ -102,6 +103,7 @@ def _materialised(
 ) -> dg.MaterializeResult[Staged]:
     """What the UI is told of a stage's work: the handle, its figures and its checks."""
     metadata = counts_metadata(staged, seconds)
+    metadata["report"] = report_command(context.lake.root, context.batch)
     if preview is not None:
         metadata["preview"] = dg.MetadataValue.md(_shown(preview, context, staged))
     results = [check(context.lake, staged) for check in checks]

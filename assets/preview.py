@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -50,6 +51,11 @@ def shrink(data: bytes, side: int = 160) -> bytes:
     return out.getvalue()
 
 
-def picture(png: bytes, alt: str) -> str:
-    """A small PNG as inline markdown."""
-    return f"![{cell(alt)}](data:image/png;base64,{base64.b64encode(png).decode()})"
+def picture(data: bytes, alt: str, kind: str = "png") -> str:
+    """A small PNG (or JPEG, when `kind` says so) as inline markdown."""
+    return f"![{cell(alt)}](data:image/{kind};base64,{base64.b64encode(data).decode()})"
+
+
+def report_command(lake: str, batch: str) -> str:
+    """The command that shows how this batch was read, page by page, ready to be copied."""
+    return f"quire report --batch {shlex.quote(batch)} --worst 20 --lake {shlex.quote(lake)}"

@@ -65,6 +65,15 @@ def find(states: LakeStates, text: str) -> Found:
     return _found(states, rows.to_dicts()[-1])
 
 
+def of_batch(states: LakeStates, batch: str) -> list[Found]:
+    """Every document that a batch owns, and every file of it that could not be read."""
+    files = states.files.filter(pl.col("batch") == batch)
+    owned = states.documents.filter(pl.col("batch") == batch)["doc_id"].to_list()
+    rows = files.filter(pl.col("doc_id").is_in(owned)).unique("doc_id", maintain_order=True)
+    unread = files.filter(pl.col("doc_id").is_null()).unique("uri", maintain_order=True)
+    return [_found(states, row) for row in [*rows.to_dicts(), *unread.to_dicts()]]
+
+
 def _encodes(text: str) -> bool:
     try:
         text.encode()

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, export, ingest, quarantine, retry, show, status
+from cli import audit, export, ingest, quarantine, report, retry, show, status
 from cli.exit_codes import ExitCode, of_error
 from cli.terminal import say, warn
 from resources.errors import QuireError
@@ -51,6 +51,7 @@ def quire(
 app.command("ingest")(ingest.ingest)
 app.command("status")(status.status)
 app.command("show")(show.show)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)
 app.command("retry")(retry.retry)

@@ -106,7 +106,7 @@ def test_every_command_and_option_that_is_named_exists() -> None:
         options = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in used if word.startswith("--")} <= options, text
         seen.add(words[1])
-    assert {"ingest", "status", "show", "export", "audit", "retry", "quarantine"} <= seen
+    assert {"ingest", "status", "show", "export", "report", "audit", "retry", "quarantine"} <= seen
 
 
 def test_every_test_that_a_promise_names_exists() -> None:

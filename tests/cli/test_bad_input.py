@@ -11,7 +11,12 @@ from cli.main import main
 from tests.cli.telling import Run, one_line
 
 READING = (["status"], ["audit"], ["quarantine", "list"])
-NEEDING_ROWS = (["show", "x.pdf"], ["export", "x.pdf", "--to", "out"], ["retry", "x.pdf"])
+NEEDING_ROWS = (
+    ["show", "x.pdf"],
+    ["export", "x.pdf", "--to", "out"],
+    ["report", "x.pdf"],
+    ["retry", "x.pdf"],
+)
 
 
 @pytest.mark.parametrize("command", READING)

@@ -114,7 +114,13 @@ def test_materialisations_say_what_landed(ingested: Ingested) -> None:
     assert float(str(metadata["pages_per_second"].value)) > 0
     ocr = rows.filter(pl.col("source").is_in(["ocr", "mixed"])).height
     assert metadata["ocr_share"].value == pytest.approx(ocr / rows.height, abs=1e-4)
-    assert "data:image/png;base64," in str(metadata["preview"].value)
+    preview = str(metadata["preview"].value)
+    assert "data:image/png;base64," in preview
+    assert "Read worst: page" in preview
+    assert "data:image/jpeg;base64," in preview
+    assert len(preview) < 200_000
+    batch, lake = report["batches"][0], place.lake.root
+    assert metadata["report"].value == f"quire report --batch {batch} --worst 20 --lake {lake}"
 
 
 def test_show_and_export_give_a_document_back(ingested: Ingested) -> None:
