@@ -24,7 +24,7 @@ _URL_DOT: Final = re.compile(r"(?:https?://|www\.)\S*\.$")
 _URL_REST: Final = re.compile(r"[a-z0-9-]+[./]\S")
 _URL_HYPHEN: Final = re.compile(r"(?:https?:/|www\.)\S*/-$")
 # Dots from a title to its page number in a table of contents; nobody reads 130 of them.
-_LEADERS: Final = re.compile(r" ?(?:\.[ \u00a0]?){4,}(?<=[. ]) ?")
+_LEADERS: Final = re.compile(r" ?[.\u2026](?:[ \u00a0]?[.\u2026]){3,} ?")
 # Words after which or before which a hyphen hangs: "pre- and postwar", "Vor- und Nachteile".
 _HANGING: Final = frozenset(
     ("and", "or", "to", "nor", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of", "och")
@@ -125,7 +125,7 @@ def join_lines(text: str, words: Vocabulary) -> str:
 
 def shorten_leaders(text: str) -> str:
     """A line of a table of contents with one sign for its row of dots."""
-    if "...." in text or ". . ." in text:
+    if "...." in text or ". . ." in text or "\u2026\u2026" in text:
         return _LEADERS.sub(" \u2026 ", text)
     return text
 
@@ -172,11 +172,15 @@ def _spaced(found: re.Match[str], words: Vocabulary) -> str:
     return left + right if is_broken else found.group()
 
 
-def continues(before: Block, after: Block) -> bool:
-    """Whether a paragraph goes on in the next block: over a page, or over a column of one page."""
+def continues(before: Block, after: Block, *, past_figure: bool = False) -> bool:
+    """Whether a paragraph goes on in the next block: over a page, or over a column of one page.
+
+    Or, with `past_figure`, further down the same column, below what stands between the two.
+    """
     if before.kind not in ("text", "list_item") or after.kind != "text":
         return False
-    if not (_next_page(before, after) or _next_column(before, after)):
+    below = past_figure and _below(before, after)
+    if not (_next_page(before, after) or _next_column(before, after) or below):
         return False
     if (
         before.font_size is not None
@@ -186,6 +190,17 @@ def continues(before: Block, after: Block) -> bool:
     ):
         return False
     return _reads_on(before.text.strip(), after.text.strip())
+
+
+def _below(before: Block, after: Block) -> bool:
+    """Whether a long text and one that starts small stand in one column."""
+    return (
+        after.page == before.page
+        and after.y0 >= before.y1
+        and min(before.x1, after.x1) - max(before.x0, after.x0) > 0
+        and len(before.text) >= MIN_PARAGRAPH_CHARS
+        and after.text.strip()[:1].islower()
+    )
 
 
 def _next_page(before: Block, after: Block) -> bool:
@@ -231,7 +246,8 @@ def _reads_on(before: str, after: str) -> bool:
     if not before or not after or _ITEM_START.match(after):
         return False
     if before[-1] in _HYPHENS + SOFT_HYPHEN:
-        return not after[:1].isupper() or before[-2:-1].isupper()
+        # A short text that ends so may be a label; "Soekarno-" + "Hatta" ends a whole paragraph.
+        return not after[:1].isupper() or len(before) >= MIN_PARAGRAPH_CHARS
     if _TERMINATED.search(before[-8:]):
         return False
     first = after[0]

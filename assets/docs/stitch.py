@@ -118,7 +118,8 @@ def _step(state: _Open, block: Block) -> Iterator[Piece]:
         state.beside.append(Piece("block", [block]))
         return
     rows = read_table(block) if block.kind == "table" else ()
-    if piece is not None and _goes_on(piece, block, rows):
+    past_figure = any(p.blocks[0].kind in ("picture", "table") for p in state.beside)
+    if piece is not None and _goes_on(piece, block, rows, past_figure=past_figure):
         if rows:
             piece.rows.extend(continue_rows(piece.rows[0], rows))
         piece.blocks.append(block)
@@ -130,11 +131,11 @@ def _step(state: _Open, block: Block) -> Iterator[Piece]:
     state.piece = Piece("block", [block], list(rows))
 
 
-def _goes_on(piece: Piece, block: Block, rows: Rows) -> bool:
+def _goes_on(piece: Piece, block: Block, rows: Rows, *, past_figure: bool) -> bool:
     last = piece.blocks[-1]
     if last.kind == "table":
         return bool(rows) and is_continued(last, tuple(piece.rows), block, rows)
-    return continues(last, block)
+    return continues(last, block, past_figure=past_figure)
 
 
 def _with_notices(pages: Sequence[Page]) -> Iterator[tuple[Piece | None, Page]]:
