@@ -160,7 +160,7 @@ def test_lists_code_fields_and_footnotes_have_their_shapes() -> None:
         )
     )
     assert record.markdown == (
-        "- first\n- second line\n3. third\n\n```\nif x:\n    y()\n```\n\n- Name: Ann\n\n"
+        "- first\n- second line\n\n3. third\n\n```\nif x:\n    y()\n```\n\n- Name: Ann\n\n"
         "> 1 See elsewhere.\n"
     )
 
