@@ -4,10 +4,10 @@ Here: word recall and precision by document and page, with the pages that are wo
 order of words (`order`), scans (`scans`), cells (`tables`).
 
 The truth is `page.get_text("words")` of PyMuPDF for each page that was read from its text layer
-(wholly, or in part: `mixed`) and whose characters say something (under 2 % of control, private use,
-unassigned or U+FFFD). Both sides are cut into words alike (`words.py`) and compared as bags, one
-document at a time: recall is the share of the truth's words that the markdown has, precision the
-share of the markdown's words that the truth has. Put aside, and counted in the note:
+(wholly, or in part: `mixed`) and whose characters and words say something (`words.is_sound`). Both
+sides are cut into words alike (`words.py`) and compared as bags, one document at a time: recall is
+the share of the truth's words that the markdown has, precision the share of the markdown's words
+that the truth has. Put aside, and counted in the note:
 
 - running headers and footers: one of a page's three topmost or three lowest lines whose text, its
   digits masked, is such a line on at least three of the pages. The rule is of this file's own, so
@@ -36,7 +36,7 @@ import pymupdf
 
 from bench.quality.documents import Reading, Source, corpus_sources, read_documents
 from bench.quality.measured import Case, Measured
-from bench.quality.words import junk_share, markdown_text, words_of
+from bench.quality.words import is_sound, markdown_text, words_of
 from resources.errors import DocumentError
 from resources.workers.documents import open_pdf
 
@@ -46,7 +46,6 @@ PAGES_WITH_LAYOUT: Final = 12
 EDGE_LINES: Final = 3
 REPEAT_LINES: Final = 12
 MIN_PAGES: Final = 3
-MAX_JUNK: Final = 0.02
 MIN_WORDS: Final = 20
 """A page with fewer words is counted, but not listed among the worst."""
 SAMPLE: Final = 6
@@ -259,7 +258,7 @@ def _edges(page: TruePage) -> dict[int, str]:
 def _true_page(page: pymupdf.Page, number: int) -> TruePage | None:
     """The lines of a page's text layer; None where it says nothing or is not sound."""
     found = page.get_text("words")
-    if junk_share("".join(str(w[4]) for w in found)) >= MAX_JUNK:
+    if not is_sound(" ".join(str(w[4]) for w in found)):
         return None
     seen: set[tuple[str, int, int]] = set()
     lines: dict[tuple[int, int], list[tuple[float, str]]] = defaultdict(list)
