@@ -8,9 +8,9 @@ The truth of a table is one of two, neither of which the layout model has a part
   the layout model switched off), and the text between its lines. Taken when it has at least two
   rows and two columns, 85 % of its cells hold text, and none more than 300 characters: drawings and
   framed paragraphs make grids too, which are mostly empty or long;
-- set apart: in files of the category `tables` without such a grid, the words of at least three lines
-  that have three cells each, parted where a gap is wider than the type is high. Gaps between words are a
-  quarter to a third of that, so only columns set tightly would be told wrongly.
+- set apart: in files of the category `tables` without such a grid, the words of at least three
+  lines that have three cells each, parted where a gap is wider than the type is high. Gaps between
+  words are a quarter to a third of that, so only columns set tightly would be told wrongly.
 
 A cell is found when the document's tables have a cell with the same letters and digits; a cell that
 occurs three times must be found three times. Pages are read with layout on and OCR off.
@@ -126,7 +126,7 @@ def _ruled(page: pymupdf.Page) -> Iterator[TrueTable]:
 
 
 def _inside(words: Sequence[Any], box: tuple[float, float, float, float]) -> str:
-    """The words whose middle is in a box (the text that `extract` gives mixes raised letters up)."""
+    """The words whose middle is in a box (the text of `extract` mixes raised letters up)."""
     x0, y0, x1, y1 = box
     return " ".join(
         w[4] for w in words if x0 <= (w[0] + w[2]) / 2 <= x1 and y0 <= (w[1] + w[3]) / 2 <= y1
