@@ -27,7 +27,7 @@ from assets.docs.records import (
     read_pages,
 )
 from assets.docs.render import Context, Piece, lay_out, render_comments, render_pieces
-from assets.docs.tables import Rows, continue_rows, is_continued, read_table
+from assets.docs.tables import MAX_HEAD_ROWS, Rows, continue_rows, is_continued, read_table
 from assets.docs.tokens import estimate_tokens
 
 
@@ -121,7 +121,7 @@ def _step(state: _Open, block: Block) -> Iterator[Piece]:
     past_figure = any(p.blocks[0].kind in ("picture", "table") for p in state.beside)
     if piece is not None and _goes_on(piece, block, rows, past_figure=past_figure):
         if rows:
-            piece.rows.extend(continue_rows(piece.rows[0], rows))
+            piece.rows.extend(continue_rows(tuple(piece.rows[:MAX_HEAD_ROWS]), rows))
         piece.blocks.append(block)
         return
     if piece is not None and is_interruption(piece.blocks[-1], block):

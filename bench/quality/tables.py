@@ -9,8 +9,8 @@ The truth of a table is one of two, neither of which the layout model has a part
   rows and two columns, 85 % of its cells hold text, and none more than 300 characters: drawings and
   framed paragraphs make grids too, which are mostly empty or long;
 - set apart: in files of the category `tables` without such a grid, the words of at least three
-  lines that have three cells each, parted where a gap is wider than the type is high. Gaps between
-  words are a quarter to a third of that, so only columns set tightly would be told wrongly.
+  lines that have three cells each, parted where a gap is wider than half the words are high. Spaces
+  between words are a fifth to a quarter of that.
 
 A cell is found when the document's tables have a cell with the same letters and digits; a cell that
 occurs three times must be found three times. Pages are read with layout on and OCR off.
@@ -39,6 +39,7 @@ MIN_FILLED: Final = 0.85
 MAX_CELL_CHARS: Final = 300
 MIN_CELLS: Final = 3
 MIN_ROWS: Final = 3
+MIN_GAP: Final = 0.5
 DRAWINGS: Final = range(6, 3000)
 """Pages with fewer drawings have no grid, pages with more are charts."""
 WITH_LAYER: Final = ("text_layer", "mixed")
@@ -141,7 +142,7 @@ def _set_apart(page: pymupdf.Page) -> Iterator[TrueTable]:
         parts: list[list[str]] = []
         end = 0.0
         for x0, y0, x1, y1, word in row:
-            if parts and x0 - end <= y1 - y0:
+            if parts and x0 - end <= MIN_GAP * (y1 - y0):
                 parts[-1].append(word)
             else:
                 parts.append([word])
