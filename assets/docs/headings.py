@@ -44,6 +44,7 @@ larger than every heading of its page (paper titles of common LaTeX classes are 
 LARGER: Final = 1.15
 """And this much larger than what layout calls the title, if it does (covers name the series so)."""
 MIN_TITLE_LETTERS: Final = 10
+TITLE_PAGES: Final = 3
 BODY_PAGES: Final = 10
 MIN_CHAIN: Final = 3
 """Numbered headings that follow on one another from which on numbers decide levels."""
@@ -74,14 +75,16 @@ def decide_headings(
         if is_heading(block) and (block.page, block.index) not in left_out
     ]
     titles = _title_blocks(blocks)
-    large = _large_text(pages, blocks, titles, left_out)
-    shown = large or titles or _likely_title(blocks)
+    named = _named_title(pages, left_out, file_title) or _large_text(
+        pages, blocks, titles, left_out
+    )
+    shown = named or titles or _likely_title(blocks)
     places = {(block.page, block.index) for block in shown}
     others = [block for block in blocks if (block.page, block.index) not in places]
     levels = dict.fromkeys(places, 1)
     levels.update(_levels(others, top=2 if shown else 1, cover=_cover_pages(len(pages))))
     _level_by_number(others, levels)
-    return Headings(levels, _title(large or titles, shown, file_title))
+    return Headings(levels, _title(named or titles, shown, file_title))
 
 
 def is_heading(block: Block) -> bool:
@@ -92,9 +95,32 @@ def is_heading(block: Block) -> bool:
 def _title_blocks(blocks: Sequence[Block]) -> list[Block]:
     """The title blocks of the first page that has any, if that is one of the first three."""
     first = next((b.page for b in blocks if b.kind == "title"), None)
-    if first is None or first > 3:
+    if first is None or first > TITLE_PAGES:
         return []
     return [b for b in blocks if b.kind == "title" and b.page == first]
+
+
+def _named_title(
+    pages: Sequence[Page], left_out: set[Place], file_title: str | None
+) -> list[Block]:
+    """The first block of the first pages that says what the metadata say, letter by letter."""
+    wanted = _letters(_TITLE_PREFIX.sub("", clean(file_title)))
+    if len(wanted) < MIN_TITLE_LETTERS:
+        return []
+    for page in pages[:TITLE_PAGES]:
+        for block in () if page.unsupported else page.blocks:
+            if (
+                block.kind in ("title", "heading", "text")
+                and len(block.text) <= MAX_CHARS
+                and (block.page, block.index) not in left_out
+                and _letters(block.text) == wanted
+            ):
+                return [block]
+    return []
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
 
 
 def _large_text(
