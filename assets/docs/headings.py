@@ -147,14 +147,14 @@ def _large_text(
         return []
     largest = max(texts, key=_size)
     others = [_size(b) for b in headings if b.page == 1 and b not in titles]
-    least = max([_body_size(pages) * TITLE_TO_BODY, *others])
+    least = max([body_size(pages) * TITLE_TO_BODY, *others])
     if titles and titles[0].page == 1:
         least = max([least, *(_size(b) * LARGER for b in titles)])
     alone = sum(_size(b) >= _size(largest) * SAME_SIZE for b in texts) == 1
     return [largest] if alone and _size(largest) > least else []
 
 
-def _body_size(pages: Sequence[Page]) -> float:
+def body_size(pages: Sequence[Page]) -> float:
     """The size that most characters of the first pages are set in."""
     counts: dict[float, int] = {}
     for page in pages[:BODY_PAGES]:

@@ -39,6 +39,10 @@ _TERMINATED: Final = re.compile(
 _CASELESS: Final = re.compile(
     "[\u0590-\u08ff\u0900-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
+_RULE: Final = re.compile(r"[-\u2010-\u2015\u2500\u2501_\s]{3,}")
+_NOTE_START: Final = re.compile(
+    r"\s*(?:\d{1,3}(?=\s?[^\W\d_]|\s?[\"'(\u2018\u201c\u00a7])|[*\u2020\u2021\u00a7])"
+)
 _ITEM_START: Final = re.compile(
     r"\s*(?:\(?(?:\d{1,3}|[a-zA-Z])[.)]|[^\w\s\"'(\[\u2018\u201c\u300c])\s"
 )
@@ -49,6 +53,8 @@ SHARED_LETTERS: Final = 3
 MANY_WORDS: Final = 300
 """Distinct words from which on a part of a compound can be expected to occur by itself."""
 MAX_INTERRUPTION_CHARS: Final = 100
+FOOTNOTE_TO_BODY: Final = 0.92
+"""Notes are set in type at most this large (LaTeX 8 for 10 points, Word 10 for 11)."""
 MIN_PARAGRAPH_CHARS: Final = 60
 """A shorter text that ends without a stop may be a label rather than half a sentence."""
 
@@ -239,6 +245,25 @@ def is_interruption(before: Block, after: Block) -> bool:
         and after.index < 2
         and len(before.text) >= MIN_PARAGRAPH_CHARS
         and len(after.text) < MAX_INTERRUPTION_CHARS
+    )
+
+
+def is_rule(block: Block) -> bool:
+    """Whether a block is a line drawn with dashes, as between the text and its footnotes."""
+    return block.kind in ("text", "list_item", "footnote") and bool(_RULE.fullmatch(block.text))
+
+
+def is_note(block: Block, body: float, height: float) -> bool:
+    """Whether text that layout takes for a paragraph is a footnote.
+
+    It starts as one, in smaller type than the body, in the lower half of its page.
+    """
+    return (
+        block.kind == "text"
+        and block.font_size is not None
+        and block.font_size <= FOOTNOTE_TO_BODY * body
+        and block.y0 >= height / 2
+        and _NOTE_START.match(block.text) is not None
     )
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from assets.docs.figures import Figures
 from assets.docs.furniture import find_furniture
-from assets.docs.headings import decide_headings
-from assets.docs.joining import Vocabulary, continues, is_interruption
+from assets.docs.headings import body_size, decide_headings
+from assets.docs.joining import Vocabulary, continues, is_interruption, is_note, is_rule
 from assets.docs.records import (
     Block,
     DocRecord,
@@ -39,7 +39,7 @@ def stitch(document: DocumentInput) -> DocRecord:
     headings = decide_headings(pages, left_out, document.file_title)
     words = Vocabulary(block.text for page in pages for block in page.blocks)
     context = Context(headings.levels, words, figures)
-    pieces = list(_pieces(pages, left_out))
+    pieces = list(_pieces(pages, left_out, body_size(pages)))
     parts = lay_out(render_pieces(pieces, context))
     parts.extend(render_comments(pages, context))
     if not pages:
@@ -95,7 +95,7 @@ _BESIDE = frozenset({"picture", "caption", "footnote", "header", "footer"})
 """Kinds that may stand between the two halves of a paragraph or table; they follow the whole."""
 
 
-def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]]) -> Iterator[Piece]:
+def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]], body: float) -> Iterator[Piece]:
     """The blocks that stay in, joined where the page broke them, and a note for each bad page."""
     state = _Open()
     for notice, page in _with_notices(pages):
@@ -107,8 +107,10 @@ def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]]) -> Iterator[P
                 continue
             if page.unsupported:
                 yield Piece("aside", [block])
-                continue
-            yield from _step(state, block)
+            elif is_note(block, body, page.height):
+                state.beside.append(Piece("aside", [block]))
+            elif not is_rule(block):
+                yield from _step(state, block)
     yield from state.close()
 
 
@@ -127,8 +129,19 @@ def _step(state: _Open, block: Block) -> Iterator[Piece]:
     if piece is not None and is_interruption(piece.blocks[-1], block):
         state.beside.append(Piece("block", [block]))
         return
-    yield from state.close()
+    if piece is not None and _is_list(piece.blocks[0], block) and all(map(_is_note, state.beside)):
+        yield piece  # notes wait for the end of the list
+    else:
+        yield from state.close()
     state.piece = Piece("block", [block], list(rows))
+
+
+def _is_list(before: Block, after: Block) -> bool:
+    return before.kind == after.kind == "list_item"
+
+
+def _is_note(piece: Piece) -> bool:
+    return piece.shape == "aside" or piece.blocks[0].kind == "footnote"
 
 
 def _goes_on(piece: Piece, block: Block, rows: Rows, *, past_figure: bool) -> bool:
