@@ -81,9 +81,12 @@ def decide_headings(
     shown = named or titles or _likely_title(blocks)
     places = {(block.page, block.index) for block in shown}
     others = [block for block in blocks if (block.page, block.index) not in places]
-    levels = dict.fromkeys(places, 1)
-    levels.update(_levels(others, top=2 if shown else 1, cover=_cover_pages(len(pages))))
+    top = 2 if shown else 1
+    levels = _levels(others, top=top, cover=_cover_pages(len(pages)))
     _level_by_number(others, levels)
+    order = {level: top + n for n, level in enumerate(sorted(set(levels.values())))}
+    levels = {place: order[level] for place, level in levels.items()}
+    levels.update(dict.fromkeys(places, 1))
     return Headings(levels, _title(named or titles, shown, file_title))
 
 

@@ -256,13 +256,14 @@ def is_rule(block: Block) -> bool:
 def is_note(block: Block, body: float, height: float) -> bool:
     """Whether text that layout takes for a paragraph is a footnote.
 
-    It starts as one, in smaller type than the body, in the lower half of its page.
+    It starts as one, in smaller type than the body, in the lower two thirds of its page (columns of
+    a page that is not full end early).
     """
     return (
         block.kind == "text"
         and block.font_size is not None
         and block.font_size <= FOOTNOTE_TO_BODY * body
-        and block.y0 >= height / 2
+        and block.y0 >= height / 3
         and _NOTE_START.match(block.text) is not None
     )
 

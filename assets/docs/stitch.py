@@ -102,12 +102,13 @@ def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]], body: float) 
         if notice is not None:
             yield from state.close()
             yield notice
+        usual = max(body, body_size([page]))  # a syllabus in small type, then its opinion
         for block in page.blocks:
             if (block.page, block.index) in left_out or block.kind == "annotation":
                 continue
             if page.unsupported:
                 yield Piece("aside", [block])
-            elif is_note(block, body, page.height):
+            elif is_note(block, usual, page.height):
                 state.beside.append(Piece("aside", [block]))
             elif not is_rule(block):
                 yield from _step(state, block)

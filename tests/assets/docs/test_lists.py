@@ -73,3 +73,11 @@ def test_a_list_in_the_next_column_is_no_deeper() -> None:
 def test_numbers_of_other_scripts_are_kept_as_text() -> None:
     record = stitched(page(1, item("๑. หนึ่ง"), item("๒. สอง")))
     assert record.markdown == "- ๑. หนึ่ง\n- ๒. สอง\n"
+
+
+def test_notes_wait_for_the_end_of_the_list() -> None:
+    record = stitched(
+        page(1, item("• one"), item("• two", 90.0), block("footnote", "1 A note.", y=700.0)),
+        page(2, item("• three", 90.0), block("text", "Body.")),
+    )
+    assert record.markdown == "- one\n  - two\n  - three\n\n> 1 A note.\n\nBody.\n"
