@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from assets.docs import markup
 from assets.docs.figures import Figures
 from assets.docs.furniture import find_furniture
 from assets.docs.headings import body_size, decide_headings
@@ -42,6 +43,8 @@ def stitch(document: DocumentInput) -> DocRecord:
     pieces = list(_pieces(pages, left_out, body_size(pages)))
     parts = lay_out(render_pieces(pieces, context))
     parts.extend(render_comments(pages, context))
+    if document.n_attachments:
+        parts.append(_attached(document.n_attachments))
     if not pages:
         parts.append("> [the document could not be read]")
     markdown = "\n\n".join(part for part in parts if part)
@@ -59,6 +62,11 @@ def stitch(document: DocumentInput) -> DocRecord:
         content_sha256=hashlib.sha256(markdown.encode()).hexdigest(),
         status=_status(pages, n_failed, figures, context),
     )
+
+
+def _attached(n: int) -> str:
+    files = "1 attached file is" if n == 1 else f"{n} attached files are"
+    return markup.note(f"{files} not part of this text")
 
 
 def _status(pages: Sequence[Page], n_failed: int, figures: Figures, context: Context) -> DocStatus:

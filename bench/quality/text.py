@@ -169,8 +169,9 @@ def compare(reading: Reading, truth: Sequence[TruePage]) -> Compared:
         if row in others or b["kind"] in ("annotation", "field") or b["source"] == "ocr"
         for w in words_of(b["text"])
     )
-    missing, extra = asked - written, written - all_words - besides
-    _join_broken([left for page in pages for left in page.broken], missing, extra)
+    missing, surplus = asked - written, written - asked
+    _join_broken([left for page in pages for left in page.broken], missing, surplus)
+    extra = surplus - (all_words - asked) - besides
     n_aside = all_words.total() - asked.total()
     n_written = (written - besides).total()
     result = Compared(reading.source.name, asked, missing, extra, n_aside, n_written)
@@ -178,19 +179,19 @@ def compare(reading: Reading, truth: Sequence[TruePage]) -> Compared:
     return result
 
 
-def _join_broken(lefts: Sequence[str], missing: Counter[str], extra: Counter[str]) -> None:
+def _join_broken(lefts: Sequence[str], missing: Counter[str], surplus: Counter[str]) -> None:
     """Take broken words out of both counts where the markdown has them joined."""
     by_start: dict[str, list[str]] = defaultdict(list)
-    for word in extra:
+    for word in surplus:
         by_start[word[:1]].append(word)
     for left in lefts:
         for word in by_start.get(left[:1], ()):
             right = word[len(left) :]
-            if word.startswith(left) and extra[word] > 0 and missing[left] and missing[right]:
-                for counter, gone in ((extra, word), (missing, left), (missing, right)):
+            if word.startswith(left) and surplus[word] > 0 and missing[left] and missing[right]:
+                for counter, gone in ((surplus, word), (missing, left), (missing, right)):
                     counter[gone] -= 1
                 break
-    for counter in (missing, extra):
+    for counter in (missing, surplus):
         for word in [w for w, n in counter.items() if n <= 0]:
             del counter[word]
 
