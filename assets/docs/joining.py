@@ -29,6 +29,10 @@ _LEADERS: Final = re.compile(r" ?[.\u2026](?:[ \u00a0]?[.\u2026]){3,} ?")
 _HANGING: Final = frozenset(
     ("and", "or", "to", "nor", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of", "och")
 )
+# Two letters that a compound may start with; of others ("ob-" + "tained") it is a piece of a word.
+_SHORT_PARTS: Final = frozenset(
+    ("be", "bi", "by", "co", "de", "do", "ex", "go", "in", "no", "on", "re", "so", "to", "un", "up")
+)
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60"
     "\U00020000-\U0003ffff]"
@@ -92,7 +96,7 @@ class Vocabulary:
         if self._begins(left + right[:SHARED_LETTERS]):
             return True
         return (
-            len(left) > 2
+            left not in _SHORT_PARTS
             and len(self._words) >= MANY_WORDS
             and left not in self._words
             and right not in self._words

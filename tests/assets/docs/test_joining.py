@@ -49,6 +49,8 @@ def test_a_fragment_is_no_word_of_its_own_document() -> None:
         ["hun-\ndreds", " ".join(f"w{chr(97 + n // 26)}{chr(97 + n % 26)}x" for n in range(400))]
     )
     assert join_lines("hun-\ndreds", words) == "hundreds"
+    assert join_lines("ob-\ntained", words) == "obtained"
+    assert join_lines("re-\nenter", words) == "re-enter"
 
 
 def test_a_paragraph_goes_on_over_the_page_past_footnotes_and_headers() -> None:
