@@ -67,6 +67,7 @@ def _inputs(context: StageContext, documents: Sequence[dict[str, Any]]) -> dict[
             inputs[doc_id] = digest(
                 document["title"],
                 document["n_pages"],
+                document["n_attachments"],
                 document["error_class"],
                 [list(row.values()) for row in pages[doc_id]],
                 [list(row.values()) for row in images[doc_id]],
@@ -99,6 +100,7 @@ def _input(
         "n_pages": document["n_pages"],
         "pages": pages,
         "images": images,
+        "n_attachments": document["n_attachments"] or 0,
     }
 
 

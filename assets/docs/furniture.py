@@ -7,6 +7,11 @@ A block is left out only if it stands in the top or bottom band of its page and 
 masked) recurs on at least 3 pages and 30 % of the odd, even or all pages of a section; never the
 only block of a page, never in documents under 3 pages. A section is a run of pages in which the
 text comes back at least every `MAX_GAP` pages.
+
+Once blocks are left out, the band is looked at again from what is then outermost (a header of three
+lines is taller than the band); what only that finds, such as the head of a table, stays once. Text
+set sideways in the margin, beside everything else on its page, stands in a band of its own: some
+publishers stamp every page there.
 """
 
 from __future__ import annotations
@@ -34,11 +39,19 @@ MAX_CHARS: Final = 300
 """Longer text in a band is body text or a notice worth keeping."""
 MIN_PART: Final = 6
 """Letters that a part of a header needs to be known as one."""
+MAX_LOOKS: Final = 3
+"""Looks at the bands, each from what the one before left outermost."""
 MAX_COMPARED: Final = 100_000
 """Characters of headers that parts are looked up in, whatever the length of the document."""
 
 _DIGITS: Final = re.compile(r"\d+")
-_LEADING_NUMBER: Final = re.compile(r"\d{1,4} +(?=[^\W\d])")
+_LEADING_NUMBER: Final = re.compile(r"\d{1,6} +(?=[^\W\d])")
+_TRAILING_NUMBER: Final = re.compile(r"(?<=\w) +\d{1,6}$")
+_LONG_WORD: Final = re.compile(r"[^\W\d_]{3,}")
+MIN_TITLE_WORDS: Final = 3
+"""Words that a heading has besides a number at its end for that to be a page's: "Step 3" counts."""
+SIDEWAYS: Final = 3.0
+"""Text set sideways is this much taller than wide."""
 _ROMAN: Final = re.compile(r"^[ivxlcdm]{1,8}(?=$| )|(?<= )[ivxlc]{1,8}$")
 # Page numbers differ from page to page only in their digits; a heading, caption or item that does
 # ("Chapter 1", "Chapter 2") is content, so these kinds must be the same to the letter, and the
@@ -57,21 +70,38 @@ def find_furniture(pages: Sequence[Page], picture_keys: Mapping[Place, str]) -> 
     """
     if len(pages) < MIN_PAGES:
         return set()
+    found: set[Place] = set()
+    for _ in range(MAX_LOOKS):
+        more = _look(pages, picture_keys, found)
+        if not more:
+            break
+        found |= more
+    return found if _leaves_text(pages, found) else set()
+
+
+def _look(
+    pages: Sequence[Page], picture_keys: Mapping[Place, str], known: set[Place]
+) -> set[Place]:
+    """What is left out besides what is already known to be."""
     places: dict[Key, list[Block]] = defaultdict(list)
     for page in pages:
-        if len(page.blocks) < 2:
+        blocks = [b for b in page.blocks if (b.page, b.index) not in known]
+        if len(blocks) < 2:
             continue
-        top, bottom = _bands(page)
-        for block in page.blocks:
+        top, bottom = _bands(page.height, blocks)
+        left, right = _text_edges(blocks)
+        for block in blocks:
             band = "top" if block.y1 <= top else "bottom" if block.y0 >= bottom else None
+            if _is_sideways(block) and (block.x1 <= left or block.x0 >= right):
+                band = "side"
             key = _key(block, band, picture_keys.get((block.page, block.index)))
             if key is not None:
                 places[key].append(block)
     found: set[Place] = set()
-    recurring: dict[str, str] = {"top": "", "bottom": ""}
+    recurring: dict[str, str] = {"top": "", "bottom": "", "side": ""}
     for (band, what), blocks in places.items():
         if len(blocks) >= MIN_PAGES:
-            out = _recurring(blocks, keep_first=what.startswith(_ONE_STAYS))
+            out = _recurring(blocks, keep_first=bool(known) or what.startswith(_ONE_STAYS))
             found.update(out)
             if out and len(recurring[band]) < MAX_COMPARED:
                 recurring[band] += f"\n{what}"
@@ -80,15 +110,28 @@ def find_furniture(pages: Sequence[Page], picture_keys: Mapping[Place, str]) -> 
         if len(what) >= MIN_PART and what in recurring[band]:
             labelled = (block for block in blocks if block.kind in ("header", "footer"))
             found.update((block.page, block.index) for block in labelled)
-    return found if _leaves_text(pages, found) else set()
+    return found
 
 
-def _bands(page: Page) -> tuple[float, float]:
+def _is_sideways(block: Block) -> bool:
+    return len(block.text.strip()) >= MIN_PART and block.y1 - block.y0 > SIDEWAYS * (
+        block.x1 - block.x0
+    )
+
+
+def _text_edges(blocks: Sequence[Block]) -> tuple[float, float]:
+    """Where the text that is not set sideways starts and ends across the page, in points."""
+    upright = [b for b in blocks if b.text.strip() and not _is_sideways(b)]
+    if not upright:
+        return float("-inf"), float("inf")
+    return min(b.x0 for b in upright), max(b.x1 for b in upright)
+
+
+def _bands(height: float, blocks: Sequence[Block]) -> tuple[float, float]:
     """Where the top band ends and the bottom band begins, in points."""
-    height = page.height
     if height <= 0:
         return -1.0, float("inf")
-    first, last = min(b.y0 for b in page.blocks), max(b.y1 for b in page.blocks)
+    first, last = min(b.y0 for b in blocks), max(b.y1 for b in blocks)
     top = max(BAND * height, min(first + EDGE * height, WIDEST_BAND * height))
     bottom = min((1 - BAND) * height, max(last - EDGE * height, (1 - WIDEST_BAND) * height))
     return top, bottom
@@ -108,6 +151,9 @@ def _key(block: Block, band: str | None, picture: str | None) -> Key | None:
         return (band, _ROMAN.sub("#", _DIGITS.sub("#", text)))
     if _LEADING_NUMBER.match(text):  # "12 SMITH v. JONES"
         return (band, f"{block.kind} {_LEADING_NUMBER.sub('#', text)}")
+    bare = _TRAILING_NUMBER.sub(" #", text)  # "Pump Guide and Manual 12"
+    if bare != text and len(_LONG_WORD.findall(bare)) >= MIN_TITLE_WORDS:
+        return (band, f"{block.kind} {bare}")
     return (band, f"{_ONE_STAYS}{block.kind} {text}")
 
 

@@ -11,6 +11,7 @@ of the numbering ("2.1.3") refines the level.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +30,24 @@ SAME_SIZE_OCR: Final = 0.85
 
 _NUMBERED: Final = re.compile(r"\s*(?:(\d{1,2}(?:\.\d{1,3})*)\.?|([A-Z](?:\.\d{1,3})+)\.?)\s+\S")
 _MAX_TITLE: Final = 300
+# Names of sections that stand in large type on a first page and are never what a document is about.
+_SECTION_NAME: Final = re.compile(
+    r"(?i)^(?:abstract|summary|(?:table of )?contents|introduction|preface|foreword|index|overview"
+    r"|references|acknowledge?ments|research article|original article|review|zusammenfassung|inhalt"
+    r"|inhaltsverzeichnis|r[ée]sum[ée]|sommaire|table des mati[èe]res|resumen|[íi]ndice|contenido"
+    r"|оглавление|содержание|аннотация|目次|目录|目錄|摘要|概要|要旨|차례|목차|요약|المحتويات|"
+    r"ملخص|תוכן עניינים|สารบัญ|บทคัดย่อ)\W*$"
+)
+TITLE_TO_BODY: Final = 1.3
+"""Text that layout calls a paragraph is the title when it is this much larger than most text, and
+larger than every heading of its page (paper titles of common LaTeX classes are 1.4 to 1.7)."""
+LARGER: Final = 1.15
+"""And this much larger than what layout calls the title, if it does (covers name the series so)."""
+MIN_TITLE_LETTERS: Final = 10
+TITLE_PAGES: Final = 3
+BODY_PAGES: Final = 10
+MIN_CHAIN: Final = 3
+"""Numbered headings that follow on one another from which on numbers decide levels."""
 _JUNK_TITLE: Final = re.compile(
     r"(?i)^(?:untitled.*|title|document\d*|slide \d+|powerpoint presentation|.*\.(?:pdf|docx?|tex"
     r"|dvi|indd|qxd|ps|rtf|xlsx?|pptx?|odt|p65|fm|book|wpd|html?))$"
@@ -56,12 +75,19 @@ def decide_headings(
         if is_heading(block) and (block.page, block.index) not in left_out
     ]
     titles = _title_blocks(blocks)
-    shown = titles or _likely_title(blocks)
+    named = _named_title(pages, left_out, file_title) or _large_text(
+        pages, blocks, titles, left_out
+    )
+    shown = named or titles or _likely_title(blocks)
     places = {(block.page, block.index) for block in shown}
     others = [block for block in blocks if (block.page, block.index) not in places]
-    levels = dict.fromkeys(places, 1)
-    levels.update(_levels(others, top=2 if shown else 1, cover=_cover_pages(len(pages))))
-    return Headings(levels, _title(titles, shown, file_title))
+    top = 2 if shown else 1
+    levels = _levels(others, top=top, cover=_cover_pages(len(pages)))
+    _level_by_number(others, levels)
+    order = {level: top + n for n, level in enumerate(sorted(set(levels.values())))}
+    levels = {place: order[level] for place, level in levels.items()}
+    levels.update(dict.fromkeys(places, 1))
+    return Headings(levels, _title(named or titles, shown, file_title))
 
 
 def is_heading(block: Block) -> bool:
@@ -72,9 +98,73 @@ def is_heading(block: Block) -> bool:
 def _title_blocks(blocks: Sequence[Block]) -> list[Block]:
     """The title blocks of the first page that has any, if that is one of the first three."""
     first = next((b.page for b in blocks if b.kind == "title"), None)
-    if first is None or first > 3:
+    if first is None or first > TITLE_PAGES:
         return []
     return [b for b in blocks if b.kind == "title" and b.page == first]
+
+
+def _named_title(
+    pages: Sequence[Page], left_out: set[Place], file_title: str | None
+) -> list[Block]:
+    """The first block of the first pages that says what the metadata say, letter by letter."""
+    wanted = _letters(_TITLE_PREFIX.sub("", clean(file_title)))
+    if len(wanted) < MIN_TITLE_LETTERS:
+        return []
+    for page in pages[:TITLE_PAGES]:
+        for block in () if page.unsupported else page.blocks:
+            if (
+                block.kind in ("title", "heading", "text")
+                and len(block.text) <= MAX_CHARS
+                and (block.page, block.index) not in left_out
+                and _letters(block.text) == wanted
+            ):
+                return [block]
+    return []
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def _large_text(
+    pages: Sequence[Page],
+    headings: Sequence[Block],
+    titles: Sequence[Block],
+    left_out: set[Place],
+) -> list[Block]:
+    """The paragraph of the first page that is its title by its size, or none."""
+    if not pages or pages[0].unsupported:
+        return []
+    first = pages[0]
+    texts = [
+        block
+        for block in first.blocks
+        if block.kind == "text"
+        and block.font_size
+        and len(block.text) <= _MAX_TITLE
+        and sum(c.isalpha() for c in block.text) >= MIN_TITLE_LETTERS
+        and (block.page, block.index) not in left_out
+        and block.y0 < first.height / 2
+    ]
+    if not texts:
+        return []
+    largest = max(texts, key=_size)
+    others = [_size(b) for b in headings if b.page == 1 and b not in titles]
+    least = max([body_size(pages) * TITLE_TO_BODY, *others])
+    if titles and titles[0].page == 1:
+        least = max([least, *(_size(b) * LARGER for b in titles)])
+    alone = sum(_size(b) >= _size(largest) * SAME_SIZE for b in texts) == 1
+    return [largest] if alone and _size(largest) > least else []
+
+
+def body_size(pages: Sequence[Page]) -> float:
+    """The size that most characters of the first pages are set in."""
+    counts: dict[float, int] = {}
+    for page in pages[:BODY_PAGES]:
+        for block in page.blocks:
+            if block.kind == "text" and block.font_size:
+                counts[_size(block)] = counts.get(_size(block), 0) + len(block.text)
+    return max(counts, key=counts.__getitem__) if counts else 0.0
 
 
 def _likely_title(blocks: Sequence[Block]) -> list[Block]:
@@ -83,7 +173,7 @@ def _likely_title(blocks: Sequence[Block]) -> list[Block]:
     The largest of the first two pages if nothing there is as large; else, when the first page
     starts with a heading, that one.
     """
-    early = [block for block in blocks if block.page <= 2]
+    early = [b for b in blocks if b.page <= 2 and not _SECTION_NAME.match(b.text.strip())]
     if not early:
         return []
     largest = max(_size(block) for block in early)
@@ -146,6 +236,48 @@ def _depth(text: str) -> int:
     if found is None:
         return 0
     return (found.group(1) or found.group(2)).count(".") + 1
+
+
+def _level_by_number(blocks: Sequence[Block], levels: dict[Place, int]) -> None:
+    """Give headings whose numbers follow on one another the level that most of their depth have.
+
+    1, 1.1, 1.2, 2: small capitals or a long title may give one of them a size of its own.
+    """
+    chain = _chain(blocks)
+    if len(chain) < MIN_CHAIN:
+        return
+    counts: dict[int, Counter[int]] = {}
+    for block, depth in chain:
+        counts.setdefault(depth, Counter())[levels[(block.page, block.index)]] += 1
+    level = 0
+    usual: dict[int, int] = {}
+    for depth in sorted(counts):
+        level = max(counts[depth].most_common(1)[0][0], level + 1)
+        usual[depth] = min(level, MAX_LEVEL)
+    for block, depth in chain:
+        levels[(block.page, block.index)] = usual[depth]
+
+
+def _chain(blocks: Sequence[Block]) -> list[tuple[Block, int]]:
+    """The headings, with their depths, each of whose numbers is next after the one before."""
+    chain: list[tuple[Block, int]] = []
+    last: tuple[int, ...] = (0,)
+    for block in blocks:
+        found = _NUMBERED.match(block.text)
+        if found is None or found.group(1) is None:
+            continue
+        number = tuple(int(part) for part in found.group(1).split("."))
+        if _follows(last, number):
+            chain.append((block, len(number)))
+            last = number
+    return chain
+
+
+def _follows(last: tuple[int, ...], number: tuple[int, ...]) -> bool:
+    if number == (*last, 1):
+        return True
+    kept = len(number) - 1
+    return kept < len(last) and number[:kept] == last[:kept] and number[kept] == last[kept] + 1
 
 
 def _title(titles: Sequence[Block], shown: Sequence[Block], file_title: str | None) -> str | None:

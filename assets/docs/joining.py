@@ -24,10 +24,14 @@ _URL_DOT: Final = re.compile(r"(?:https?://|www\.)\S*\.$")
 _URL_REST: Final = re.compile(r"[a-z0-9-]+[./]\S")
 _URL_HYPHEN: Final = re.compile(r"(?:https?:/|www\.)\S*/-$")
 # Dots from a title to its page number in a table of contents; nobody reads 130 of them.
-_LEADERS: Final = re.compile(r" ?(?:\.[ \u00a0]?){4,}(?<=[. ]) ?")
+_LEADERS: Final = re.compile(r" ?[.\u2026](?:[ \u00a0]?[.\u2026]){3,} ?")
 # Words after which or before which a hyphen hangs: "pre- and postwar", "Vor- und Nachteile".
 _HANGING: Final = frozenset(
     ("and", "or", "to", "nor", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of", "och")
+)
+# Two letters that a compound may start with; of others ("ob-" + "tained") it is a piece of a word.
+_SHORT_PARTS: Final = frozenset(
+    ("be", "bi", "by", "co", "de", "do", "ex", "go", "in", "no", "on", "re", "so", "to", "un", "up")
 )
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60"
@@ -39,6 +43,10 @@ _TERMINATED: Final = re.compile(
 _CASELESS: Final = re.compile(
     "[\u0590-\u08ff\u0900-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
+_RULE: Final = re.compile(r"[-\u2010-\u2015\u2500\u2501_\s]{3,}")
+_NOTE_START: Final = re.compile(
+    r"\s*(?:\d{1,3}(?=\s?[^\W\d_]|\s?[\"'(\u2018\u201c\u00a7])|[*\u2020\u2021\u00a7])"
+)
 _ITEM_START: Final = re.compile(
     r"\s*(?:\(?(?:\d{1,3}|[a-zA-Z])[.)]|[^\w\s\"'(\[\u2018\u201c\u300c])\s"
 )
@@ -49,6 +57,8 @@ SHARED_LETTERS: Final = 3
 MANY_WORDS: Final = 300
 """Distinct words from which on a part of a compound can be expected to occur by itself."""
 MAX_INTERRUPTION_CHARS: Final = 100
+FOOTNOTE_TO_BODY: Final = 0.92
+"""Notes are set in type at most this large (LaTeX 8 for 10 points, Word 10 for 11)."""
 MIN_PARAGRAPH_CHARS: Final = 60
 """A shorter text that ends without a stop may be a label rather than half a sentence."""
 
@@ -86,7 +96,7 @@ class Vocabulary:
         if self._begins(left + right[:SHARED_LETTERS]):
             return True
         return (
-            len(left) > 2
+            left not in _SHORT_PARTS
             and len(self._words) >= MANY_WORDS
             and left not in self._words
             and right not in self._words
@@ -125,7 +135,7 @@ def join_lines(text: str, words: Vocabulary) -> str:
 
 def shorten_leaders(text: str) -> str:
     """A line of a table of contents with one sign for its row of dots."""
-    if "...." in text or ". . ." in text:
+    if "...." in text or ". . ." in text or "\u2026\u2026" in text:
         return _LEADERS.sub(" \u2026 ", text)
     return text
 
@@ -172,11 +182,15 @@ def _spaced(found: re.Match[str], words: Vocabulary) -> str:
     return left + right if is_broken else found.group()
 
 
-def continues(before: Block, after: Block) -> bool:
-    """Whether a paragraph goes on in the next block: over a page, or over a column of one page."""
+def continues(before: Block, after: Block, *, past_figure: bool = False) -> bool:
+    """Whether a paragraph goes on in the next block: over a page, or over a column of one page.
+
+    Or, with `past_figure`, further down the same column, below what stands between the two.
+    """
     if before.kind not in ("text", "list_item") or after.kind != "text":
         return False
-    if not (_next_page(before, after) or _next_column(before, after)):
+    below = past_figure and _below(before, after)
+    if not (_next_page(before, after) or _next_column(before, after) or below):
         return False
     if (
         before.font_size is not None
@@ -186,6 +200,17 @@ def continues(before: Block, after: Block) -> bool:
     ):
         return False
     return _reads_on(before.text.strip(), after.text.strip())
+
+
+def _below(before: Block, after: Block) -> bool:
+    """Whether a long text and one that starts small stand in one column."""
+    return (
+        after.page == before.page
+        and after.y0 >= before.y1
+        and min(before.x1, after.x1) - max(before.x0, after.x0) > 0
+        and len(before.text) >= MIN_PARAGRAPH_CHARS
+        and after.text.strip()[:1].islower()
+    )
 
 
 def _next_page(before: Block, after: Block) -> bool:
@@ -227,11 +252,32 @@ def is_interruption(before: Block, after: Block) -> bool:
     )
 
 
+def is_rule(block: Block) -> bool:
+    """Whether a block is a line drawn with dashes, as between the text and its footnotes."""
+    return block.kind in ("text", "list_item", "footnote") and bool(_RULE.fullmatch(block.text))
+
+
+def is_note(block: Block, body: float, height: float) -> bool:
+    """Whether text that layout takes for a paragraph is a footnote.
+
+    It starts as one, in smaller type than the body, in the lower two thirds of its page (columns of
+    a page that is not full end early).
+    """
+    return (
+        block.kind == "text"
+        and block.font_size is not None
+        and block.font_size <= FOOTNOTE_TO_BODY * body
+        and block.y0 >= height / 3
+        and _NOTE_START.match(block.text) is not None
+    )
+
+
 def _reads_on(before: str, after: str) -> bool:
     if not before or not after or _ITEM_START.match(after):
         return False
     if before[-1] in _HYPHENS + SOFT_HYPHEN:
-        return not after[:1].isupper() or before[-2:-1].isupper()
+        # A short text that ends so may be a label; "Soekarno-" + "Hatta" ends a whole paragraph.
+        return not after[:1].isupper() or len(before) >= MIN_PARAGRAPH_CHARS
     if _TERMINATED.search(before[-8:]):
         return False
     first = after[0]

@@ -23,7 +23,7 @@ _INLINE: Final = re.compile(
 _SIGNS: Final = ("\\", "`", "*", "_", "<", "&", "~", "![", "](", "][", "]:", "[^")
 """Every match of `_INLINE` holds one of these."""
 _LINE_START: Final = re.compile(r"(?:#{1,6}(?=\s|$)|>|\||[-+](?=\s|$)|=+\s*$|-[- ]*$|~(?=~))")
-_NUMBER_START: Final = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
+_NUMBER_START: Final = re.compile(r"([0-9]{1,9})([.)])(?=\s|$)")
 _UNESCAPE: Final = re.compile(rf"\\([{_PUNCTUATION}])")
 _TRAILING_HASHES: Final = re.compile(r"(?<=\s)#+\s*$")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")

@@ -66,6 +66,7 @@ class DocumentInput:
         n_pages: pages that the file has; None when it could not be opened.
         pages: its rows of `pages`, in any order; a page without a row counts as failed.
         images: its rows of `images`, in any order.
+        n_attachments: files that are embedded in it, of which nothing else is read.
     """
 
     doc_id: str
@@ -73,6 +74,7 @@ class DocumentInput:
     n_pages: int | None
     pages: Sequence[Row]
     images: Sequence[Row]
+    n_attachments: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,11 @@ from typing import Final, Self
 from assets.docs import markup
 from assets.docs.figures import Figures
 from assets.docs.joining import Vocabulary, join_lines
+from assets.docs.lists import Outline, split_items, split_marker
 from assets.docs.records import Block, Page
 from assets.docs.tables import Rows, write_table
-from assets.pages.markdown import BULLETS
 
-_BULLET: Final = re.compile(rf"\s*(?:[{BULLETS}\ue000-\uf8ff]|[-*+](?=\s))\s*")
-_NUMBER: Final = re.compile(r"\s*(\d{1,9}[.)])\s+")
-_INDENT: Final = re.compile(r" *")
 _FENCE: Final = re.compile(r"(`{3,})[^\n`]*\n(.*)\n\1\s*", re.DOTALL)
-MAX_LIST_DEPTH: Final = 3
 PROSE_WORDS_PER_LINE: Final = 6
 """Words of a picture that run this long a line are text that layout took for a picture."""
 
@@ -53,6 +49,7 @@ class Context:
     levels: dict[tuple[int, int], int]
     words: Vocabulary
     figures: Figures
+    outline: Outline = field(default_factory=Outline)
     n_images: int = 0
     missing: int = 0
 
@@ -68,6 +65,8 @@ class Part:
 def render_pieces(pieces: Sequence[Piece], context: Context) -> Iterator[Part]:
     """The markdown of each piece that has any, in order."""
     for position, piece in enumerate(pieces):
+        if not piece.blocks or piece.blocks[0].kind != "list_item":
+            context.outline.end()
         if piece.shape == "note":
             yield Part(markup.note(piece.text))
         elif piece.shape == "aside":
@@ -140,29 +139,12 @@ def _quoted(text: str) -> str:
 
 
 def _items(piece: Piece, context: Context) -> Iterator[str]:
-    """The items of a block; layout sometimes puts several into one."""
-    block = piece.blocks[0]
-    spaces = _INDENT.match(block.markdown)
-    depth = min(len(spaces.group()) // 2 if spaces else 0, MAX_LIST_DEPTH)
-    for lines in _split_items("\n".join(b.text for b in piece.blocks)):
-        number = _NUMBER.match(lines)
-        bullet = None if number else _BULLET.match(lines)
-        found = number or bullet
-        text = join_lines(lines[found.end() :] if found else lines, context.words)
+    """The items of a block, each under the item that it belongs to."""
+    for lines in split_items("\n".join(block.text for block in piece.blocks)):
+        marker, rest = split_marker(lines)
+        text = join_lines(rest, context.words)
         if text:
-            yield "  " * depth + markup.item(number.group(1) if number else "-", text)
-
-
-def _split_items(text: str) -> list[str]:
-    items: list[str] = []
-    for line in text.split("\n"):
-        if not items or (
-            _BULLET.match(line) and not line.lstrip().startswith(("-", "*", "+", "–", "—"))
-        ):
-            items.append(line)
-        else:
-            items[-1] += "\n" + line
-    return items
+            yield context.outline.lead(piece.blocks[0], marker) + markup.item(marker, text)
 
 
 def _table(piece: Piece, context: Context) -> Part:

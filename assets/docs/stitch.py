@@ -14,10 +14,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from assets.docs import markup
 from assets.docs.figures import Figures
 from assets.docs.furniture import find_furniture
-from assets.docs.headings import decide_headings
-from assets.docs.joining import Vocabulary, continues, is_interruption
+from assets.docs.headings import body_size, decide_headings
+from assets.docs.joining import Vocabulary, continues, is_interruption, is_note, is_rule
 from assets.docs.records import (
     Block,
     DocRecord,
@@ -27,7 +28,7 @@ from assets.docs.records import (
     read_pages,
 )
 from assets.docs.render import Context, Piece, lay_out, render_comments, render_pieces
-from assets.docs.tables import Rows, continue_rows, is_continued, read_table
+from assets.docs.tables import MAX_HEAD_ROWS, Rows, continue_rows, is_continued, read_table
 from assets.docs.tokens import estimate_tokens
 
 
@@ -39,9 +40,11 @@ def stitch(document: DocumentInput) -> DocRecord:
     headings = decide_headings(pages, left_out, document.file_title)
     words = Vocabulary(block.text for page in pages for block in page.blocks)
     context = Context(headings.levels, words, figures)
-    pieces = list(_pieces(pages, left_out))
+    pieces = list(_pieces(pages, left_out, body_size(pages)))
     parts = lay_out(render_pieces(pieces, context))
     parts.extend(render_comments(pages, context))
+    if document.n_attachments:
+        parts.append(_attached(document.n_attachments))
     if not pages:
         parts.append("> [the document could not be read]")
     markdown = "\n\n".join(part for part in parts if part)
@@ -59,6 +62,11 @@ def stitch(document: DocumentInput) -> DocRecord:
         content_sha256=hashlib.sha256(markdown.encode()).hexdigest(),
         status=_status(pages, n_failed, figures, context),
     )
+
+
+def _attached(n: int) -> str:
+    files = "1 attached file is" if n == 1 else f"{n} attached files are"
+    return markup.note(f"{files} not part of this text")
 
 
 def _status(pages: Sequence[Page], n_failed: int, figures: Figures, context: Context) -> DocStatus:
@@ -95,20 +103,23 @@ _BESIDE = frozenset({"picture", "caption", "footnote", "header", "footer"})
 """Kinds that may stand between the two halves of a paragraph or table; they follow the whole."""
 
 
-def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]]) -> Iterator[Piece]:
+def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]], body: float) -> Iterator[Piece]:
     """The blocks that stay in, joined where the page broke them, and a note for each bad page."""
     state = _Open()
     for notice, page in _with_notices(pages):
         if notice is not None:
             yield from state.close()
             yield notice
+        usual = max(body, body_size([page]))  # a syllabus in small type, then its opinion
         for block in page.blocks:
             if (block.page, block.index) in left_out or block.kind == "annotation":
                 continue
             if page.unsupported:
                 yield Piece("aside", [block])
-                continue
-            yield from _step(state, block)
+            elif is_note(block, usual, page.height):
+                state.beside.append(Piece("aside", [block]))
+            elif not is_rule(block):
+                yield from _step(state, block)
     yield from state.close()
 
 
@@ -118,23 +129,35 @@ def _step(state: _Open, block: Block) -> Iterator[Piece]:
         state.beside.append(Piece("block", [block]))
         return
     rows = read_table(block) if block.kind == "table" else ()
-    if piece is not None and _goes_on(piece, block, rows):
+    past_figure = any(p.blocks[0].kind in ("picture", "table") for p in state.beside)
+    if piece is not None and _goes_on(piece, block, rows, past_figure=past_figure):
         if rows:
-            piece.rows.extend(continue_rows(piece.rows[0], rows))
+            piece.rows.extend(continue_rows(tuple(piece.rows[:MAX_HEAD_ROWS]), rows))
         piece.blocks.append(block)
         return
     if piece is not None and is_interruption(piece.blocks[-1], block):
         state.beside.append(Piece("block", [block]))
         return
-    yield from state.close()
+    if piece is not None and _is_list(piece.blocks[0], block) and all(map(_is_note, state.beside)):
+        yield piece  # notes wait for the end of the list
+    else:
+        yield from state.close()
     state.piece = Piece("block", [block], list(rows))
 
 
-def _goes_on(piece: Piece, block: Block, rows: Rows) -> bool:
+def _is_list(before: Block, after: Block) -> bool:
+    return before.kind == after.kind == "list_item"
+
+
+def _is_note(piece: Piece) -> bool:
+    return piece.shape == "aside" or piece.blocks[0].kind == "footnote"
+
+
+def _goes_on(piece: Piece, block: Block, rows: Rows, *, past_figure: bool) -> bool:
     last = piece.blocks[-1]
     if last.kind == "table":
         return bool(rows) and is_continued(last, tuple(piece.rows), block, rows)
-    return continues(last, block)
+    return continues(last, block, past_figure=past_figure)
 
 
 def _with_notices(pages: Sequence[Page]) -> Iterator[tuple[Piece | None, Page]]:

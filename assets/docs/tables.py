@@ -19,6 +19,8 @@ _SPLIT: Final = re.compile(r"(?<!\\)((?:\\\\)*)\|")
 _DELIMITER: Final = re.compile(r":?-{1,}:?")
 _BREAK: Final = re.compile(r"(?<!\\)<br\s*/?>", re.IGNORECASE)
 
+MANY_ROWS: Final = 8
+MAX_HEAD_ROWS: Final = 4
 SAME_EDGE_POINTS: Final = 12.0
 """Left and right edges of a table and its continuation differ by less than this."""
 
@@ -33,7 +35,30 @@ def read_table(block: Block) -> Rows:
         return ()
     del rows[1]
     width = max(len(row) for row in rows)
-    return tuple((*row, *([""] * (width - len(row)))) for row in rows)
+    return _join_columns([[*row, *([""] * (width - len(row)))] for row in rows])
+
+
+def _join_columns(rows: list[list[str]]) -> Rows:
+    """Rows with neighbouring columns as one where they are halves of one.
+
+    Numbers set to the right under a head set to the left are two columns to whoever looks for
+    edges. No row has both; and one of them is without a head, or the table is long enough that this
+    is no accident.
+    """
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    joined: list[list[str]] = []
+    for column in columns:
+        if joined and _are_halves(joined[-1], column):
+            joined[-1] = [a or b for a, b in zip(joined[-1], column, strict=True)]
+        else:
+            joined.append(column)
+    return tuple(zip(*joined, strict=True))
+
+
+def _are_halves(left: Sequence[str], right: Sequence[str]) -> bool:
+    if any(a and b for a, b in zip(left, right, strict=True)):
+        return False
+    return bool(left[0]) != bool(right[0]) or len(left) >= MANY_ROWS
 
 
 def _cells(line: str) -> tuple[str, ...]:
@@ -64,7 +89,20 @@ def is_continued(before: Block, before_rows: Rows, after: Block, after_rows: Row
     )
 
 
-def continue_rows(head: Sequence[str], rows: Rows) -> Rows:
-    """The rows that a continuation adds: without its head when that only repeats the first."""
-    same = [" ".join(text.split()).casefold() for text in rows[0]]
-    return rows[1:] if same == [" ".join(text.split()).casefold() for text in head] else rows
+def continue_rows(head: Rows, rows: Rows) -> Rows:
+    """The rows that a continuation adds: without its head when that only repeats the first.
+
+    Args:
+        head: the first rows of the table that goes on.
+        rows: those of its continuation.
+    """
+    same = 0
+    while same < min(len(rows), len(head), MAX_HEAD_ROWS) and _plain(rows[same]) == _plain(
+        head[same]
+    ):
+        same += 1
+    return rows[same:]
+
+
+def _plain(row: Sequence[str]) -> list[str]:
+    return [" ".join(text.split()).casefold() for text in row]

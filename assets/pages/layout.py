@@ -25,6 +25,7 @@ from assets.pages import markdown
 from assets.pages.geometry import Box, area, holds_centre, overlap, share_inside
 from assets.pages.reading_order import insertion_index
 from assets.pages.records import Block, Kind, Line, body_size
+from assets.pages.table_columns import split_columns
 from assets.pages.text_layer import (
     TextLayer,
     by_block,
@@ -174,14 +175,16 @@ def _items(lines: list[Line]) -> Iterator[list[Line]]:
 
 
 def _table(region: Region, words: Sequence[tuple[Box, str]]) -> Block:
+    inside = [box for box, _ in words if holds_centre(region.box, box)]
+    columns = split_columns(region.rows, region.columns, inside)
     cells: list[list[list[str]]] = [
-        [[] for _ in range(len(region.columns) + 1)] for _ in range(len(region.rows) + 1)
+        [[] for _ in range(len(columns) + 1)] for _ in range(len(region.rows) + 1)
     ]
     for box, word in words:
         if holds_centre(region.box, box):
             x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
             row = sum(edge <= y for edge in region.rows)
-            column = sum(edge <= x for edge in region.columns)
+            column = sum(edge <= x for edge in columns)
             cells[row][column].append(word)
     texts = [[markdown.clean(" ".join(cell)) for cell in row] for row in cells]
     texts = _without_empty([row for row in texts if any(row)])

@@ -59,7 +59,8 @@ def stitched(
     images: tuple[dict[str, Any], ...] = (),
     n_pages: int | None = None,
     title: str | None = None,
+    n_attachments: int = 0,
 ) -> DocRecord:
     """The document of these pages."""
     n = len(pages) if n_pages is None else n_pages
-    return stitch(DocumentInput("d" * 64, title, n, pages, images))
+    return stitch(DocumentInput("d" * 64, title, n, pages, images, n_attachments))

@@ -123,3 +123,46 @@ def test_front_matter_counts_in_roman_numerals() -> None:
         page(n, block("text", f"Pump Guide {numerals[n - 1]}", y=TOP), body(n)) for n in range(1, 6)
     ]
     assert "Pump" not in stitched(*pages).markdown
+
+
+def test_a_header_taller_than_the_band_goes_and_what_only_a_second_look_finds_stays_once() -> None:
+    pages = [
+        page(
+            n,
+            block("text", "PUMPS V. STATE", y=36.0),
+            block("text", "2022-1", y=62.0),
+            block("text", "Opinion of the Court", y=88.0),
+            body(n),
+        )
+        for n in range(1, 6)
+    ]
+    markdown = stitched(*pages).markdown
+    assert "PUMPS" not in markdown
+    assert "2022" not in markdown
+    assert markdown.count("Opinion of the Court") == 1
+
+
+def test_a_stamp_set_sideways_in_the_margin_goes() -> None:
+    def stamped(n: int, x: float) -> dict[str, object]:
+        stamp = block("text", "jbell with PROPOSALS", x=x, width=5.0, y=600.0)
+        stamp["bbox"]["y1"] = 710.0
+        return page(n, body(n), stamp)
+
+    assert "jbell" not in stitched(*(stamped(n, 18.0) for n in range(1, 5))).markdown
+    assert stitched(*(stamped(n, 200.0) for n in range(1, 5))).markdown.count("jbell") == 4
+
+
+def test_page_numbers_beside_a_long_heading_go_on_both_sides() -> None:
+    pages = [
+        page(
+            n,
+            block(
+                "heading",
+                f"{n + 47699} Pump Register and Notes" if n % 2 else f"Pump Register and Notes {n}",
+                y=TOP,
+            ),
+            body(n),
+        )
+        for n in range(1, 9)
+    ]
+    assert "Register" not in stitched(*pages).markdown

@@ -77,3 +77,46 @@ def test_a_long_heading_is_a_paragraph() -> None:
     record = stitched(page(1, block("heading", "word " * 100, size=20.0)))
     assert not lines(record.markdown)
     assert record.markdown.count("word") == 100
+
+
+def test_the_title_may_be_what_layout_calls_text() -> None:
+    record = stitched(
+        page(
+            1,
+            block("heading", "Research Article", size=8.0, y=50.0),
+            block("text", "On the care of old pumps", size=18.0, y=80.0),
+            block("heading", "Abstract", size=14.0),
+            block("text", "Pumps are old. " * 9),
+        )
+    )
+    assert record.title == "On the care of old pumps"
+    assert "\n# On the care of old pumps\n" in record.markdown
+    assert "\n## Abstract\n" in record.markdown
+
+
+def test_the_title_is_what_the_metadata_say_where_a_page_says_it_too() -> None:
+    record = stitched(
+        page(
+            1,
+            block("title", "Journal of Pumps", size=24.0),
+            block("heading", "The care of\nold pumps", size=14.0),
+        ),
+        title="The Care of Old Pumps",
+    )
+    assert record.title == "The care of old pumps"
+    assert "# The care of old pumps\n" in record.markdown
+
+
+def test_the_name_of_a_section_is_no_title() -> None:
+    record = stitched(
+        page(1, block("heading", "Contents", size=20.0), block("heading", "1 Pumps", size=12.0))
+    )
+    assert record.title is None
+
+
+def test_numbers_that_follow_on_decide_where_sizes_do_not() -> None:
+    sizes = {"1 A": 14.0, "1.1 B": 12.0, "1.2 C": 11.0, "2 D": 16.0, "2.1 E": 12.0, "3 F": 14.0}
+    blocks = [block("heading", f"{text}bc", size=size) for text, size in sizes.items()]
+    record = stitched(page(1, block("title", "Pumps", size=30.0)), page(2, *blocks))
+    levels = [line.split(" ")[0] for line in record.markdown.split("\n") if line[:2] == "##"]
+    assert levels == ["##", "###", "###", "##", "###", "##"]

@@ -49,6 +49,8 @@ def test_a_fragment_is_no_word_of_its_own_document() -> None:
         ["hun-\ndreds", " ".join(f"w{chr(97 + n // 26)}{chr(97 + n % 26)}x" for n in range(400))]
     )
     assert join_lines("hun-\ndreds", words) == "hundreds"
+    assert join_lines("ob-\ntained", words) == "obtained"
+    assert join_lines("re-\nenter", words) == "re-enter"
 
 
 def test_a_paragraph_goes_on_over_the_page_past_footnotes_and_headers() -> None:
@@ -98,3 +100,59 @@ def test_paragraphs_stay_apart_over_a_page_that_failed_or_other_type() -> None:
     assert "goes on" not in stitched(page(1, first), failed, page(3, last)).markdown
     other = block("text", "on here.", size=14.0)
     assert "goes on" not in stitched(page(1, first), page(2, other)).markdown
+
+
+LONG = "The relief boat was due on the third of December and in the end it came"
+
+
+def test_a_paragraph_goes_on_below_a_figure() -> None:
+    record = stitched(
+        page(
+            1,
+            block("text", LONG, y=100.0),
+            block("picture", "", y=200.0),
+            block("caption", "Figure 1. The boat.", y=300.0),
+            block("text", "in January.", y=400.0),
+        )
+    )
+    assert record.markdown == f"{LONG} in January.\n\nFigure 1. The boat.\n"
+
+
+def test_a_paragraph_below_another_is_its_own() -> None:
+    record = stitched(page(1, block("text", LONG, y=100.0), block("text", "in May.", y=200.0)))
+    assert record.markdown == f"{LONG}\n\nin May.\n"
+
+
+def test_a_name_broken_at_the_end_of_a_page_keeps_its_hyphen() -> None:
+    first = f"{LONG} to Soekarno-"
+    record = stitched(page(1, block("text", first)), page(2, block("text", "Hatta at last.")))
+    assert record.markdown == f"{first}Hatta at last.\n"
+
+
+def test_a_footnote_that_layout_calls_text_stands_beside_the_body() -> None:
+    record = stitched(
+        page(
+            1,
+            block("text", LONG, y=500.0),
+            block("list_item", "\u2014\u2014\u2014\u2014\u2014", y=600.0),
+            block("text", "1Of the old year.", y=620.0, size=8.0),
+        ),
+        page(2, block("text", "in January.")),
+    )
+    assert record.markdown == f"{LONG} in January.\n\n> 1Of the old year.\n"
+
+
+def test_a_numbered_line_of_the_body_is_no_footnote() -> None:
+    record = stitched(page(1, block("text", "3 boats came.", y=620.0), block("text", LONG)))
+    assert not record.markdown.startswith(">")
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("Preface\u2026\u2026\u2026\u2026..\u2026ii", "Preface \u2026 ii"),
+        ("\u7b49\u7b49\u2026\u2026\u4e86", "\u7b49\u7b49\u2026\u2026\u4e86"),
+    ],
+)
+def test_leaders_are_one_sign(text: str, joined: str) -> None:
+    assert join_lines(text, NONE) == joined

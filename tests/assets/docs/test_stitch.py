@@ -129,6 +129,14 @@ def test_comments_follow_the_body_with_their_page() -> None:
     assert record.markdown.endswith("More body.\n\n> [comment on page 1] Is this right?\n")
 
 
+def test_attached_files_are_named_after_the_body() -> None:
+    one = page(1, block("text", "Body."))
+    assert stitched(one, n_attachments=1).markdown == (
+        "Body.\n\n> [1 attached file is not part of this text]\n"
+    )
+    assert "2 attached files are" in stitched(one, n_attachments=2).markdown
+
+
 def test_a_table_goes_on_over_the_page_with_its_head_once() -> None:
     head = "|Name|Pay|\n|---|---|\n"
     record = stitched(
@@ -160,7 +168,7 @@ def test_lists_code_fields_and_footnotes_have_their_shapes() -> None:
         )
     )
     assert record.markdown == (
-        "- first\n- second line\n3. third\n\n```\nif x:\n    y()\n```\n\n- Name: Ann\n\n"
+        "- first\n- second line\n\n3. third\n\n```\nif x:\n    y()\n```\n\n- Name: Ann\n\n"
         "> 1 See elsewhere.\n"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -9,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from assets.docs.furniture import find_furniture
 from assets.docs.markup import image_references
-from assets.docs.records import DocumentInput
+from assets.docs.records import DocumentInput, read_pages
 from assets.docs.stitch import stitch
-from tests.assets.docs.making import SHA, block, page, stitched
+from tests.assets.docs.making import HEIGHT, SHA, block, page, stitched
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 HOSTILE = (
@@ -179,6 +181,59 @@ def test_no_letter_is_lost_added_or_moved(pages: list[dict[str, Any]]) -> None:
     markdown = stitched(*pages).markdown
     told = "".join(letters(b["text"]) for p in pages for b in p["blocks"])
     assert letters(markdown) == told
+
+
+PARTS = (
+    "pump-",
+    "sured",
+    "well-",
+    "known",
+    "and so",
+    "The end.",
+    "Of",
+    "\u00ad",
+    "3",
+    "日本",
+    "ไทย",
+)
+BESIDE = ("caption", "footnote", "header", "footer", "picture", "annotation")
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Pages with blocks of every kind anywhere, their texts halves of one another's sentences."""
+    header = draw(st.sampled_from(["", "A Running Title"]))
+    pages = []
+    for number in range(1, draw(st.integers(1, 6)) + 1):
+        blocks = [block("header", f"{header} {number}", y=20.0)] if header else []
+        for at in range(draw(st.integers(0, 5))):
+            words = draw(st.lists(st.sampled_from(PARTS), min_size=1, max_size=12))
+            kind = draw(st.sampled_from((*KINDS, *BESIDE)))
+            size = draw(st.sampled_from([7.0, 10.0, 18.0]))
+            y = float(draw(st.integers(10, 780)))
+            x = draw(st.sampled_from([40.0, 90.0, 320.0]))
+            text = draw(st.sampled_from([" ", "\n"])).join(words) + f" {number}q{at}"
+            blocks.append(block(kind, text, size=size, x=x, y=y, width=200.0))
+        pages.append(page(number, *blocks))
+    return pages
+
+
+@settings(max_examples=200, deadline=None)
+@given(crowded())
+def test_every_block_that_is_no_running_header_stands_whole(pages: list[dict[str, Any]]) -> None:
+    """Its letters one after another; and together as many letters as the blocks have."""
+    read = read_pages(pages, len(pages))
+    left_out = find_furniture(read, {})
+    kept = [b for p in read for b in p.blocks if (b.page, b.index) not in left_out]
+    markdown = re.sub(
+        r"^> \[comment on page \d+\]", "", stitched(*pages).markdown, flags=re.MULTILINE
+    )
+    shown = letters(markdown)
+    for one in kept:
+        assert letters(one.text) in shown, one
+    assert Counter(shown) == Counter(letters("".join(b.text for b in kept)))
+    for one in (b for p in read for b in p.blocks if (b.page, b.index) in left_out):
+        assert one.y1 < 0.25 * HEIGHT or one.y0 > 0.75 * HEIGHT
 
 
 @settings(max_examples=100, deadline=None)
