@@ -93,12 +93,13 @@ def read_documents(
 
 def _on_all_cores(function: Any, parts: Sequence[Any]) -> Iterable[Any]:
     with ProcessPoolExecutor(
-        os.cpu_count() or 1, mp_context=get_context("spawn"), initializer=_prepare
+        os.cpu_count() or 1, mp_context=get_context("spawn"), initializer=prepare
     ) as pool:
         yield from pool.map(function, parts)
 
 
-def _prepare() -> None:
+def prepare() -> None:
+    """Make a process what a worker is: one thread a library, heavy modules held back."""
     from resources.workers.child import HELD_BACK
 
     for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"):
