@@ -1,0 +1,122 @@
+"""Whether words come in the order in which a reader reads them.
+
+Two truths. Where the corpus has the text that a PDF was made from, the words of `docs.markdown`
+are held against it. Else, for typeset pages, the order in which the page's own content stream
+writes its words: type is set column by column, and neither Quire's layout model nor its rules see
+that order (blocks are placed by their boxes). Pages whose stream jumps upwards within a column
+again and again were not written in reading order, and are left out.
+
+The number is the longest common subsequence of words over the words that both sides have, so that
+lost or added words, which `text.py` counts, say nothing here. Not here: tables' cells (`tables.py`)
+and scans (`scans.py`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.quality.documents import Reading, Source, corpus_sources, read_documents
+from bench.quality.measured import Case, Measured
+
+TARGET: Final = 0.95
+PAGES: Final = 12
+TRUE_TEXT: Final = ("ordinary_en", "no_images", "many_small_pages", "very_long", "other_scripts")
+STREAM: Final = ("multi_column", "ordinary_en")
+LEAST_WORDS: Final = 60
+"""A page of fewer words says nothing of order."""
+_WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
+_MARKUP: Final = re.compile(r"<[^<>]{1,80}>|!?\[[^\]]*\]\([^)]*\)|\\(?=[^\w\s])")
+_SOFT_HYPHEN: Final = "\u00ad"
+
+
+def measure(corpus: Path) -> list[Measured]:
+    """Order against true texts by document, and against content streams by page."""
+    sources = corpus_sources(corpus)
+    true = [s for s in sources if s.truth is not None and s.category in TRUE_TEXT]
+    typeset = [s for s in sources if s.category in STREAM]
+    pages = {s.name: range(1, _n_pages(s, PAGES) + 1) for s in {*true, *typeset}}
+    read = read_documents(list({*true, *typeset}), pages, ocr="off")
+    by_document = [_against_truth(read[s.name]) for s in true]
+    by_page = {
+        category: [
+            case for s in typeset if s.category == category for case in _by_stream(read[s.name])
+        ]
+        for category in STREAM
+    }
+    note = f"mean of documents, their first {PAGES} pages"
+    return [
+        _mean("order: true text", by_document, note),
+        *(
+            _mean(f"order: content stream, {category}", cases, "mean of pages")
+            for category, cases in by_page.items()
+        ),
+    ]
+
+
+def _mean(name: str, cases: Sequence[Case], note: str) -> Measured:
+    value = sum(case.value for case in cases) / len(cases) if cases else 0.0
+    low = sum(case.value < TARGET for case in cases)
+    return Measured(name, value, TARGET, "higher", cases, f"{note}; {low} of {len(cases)} below")
+
+
+def words(text: str) -> list[str]:
+    """Words in lower case without markup; every character of scripts without spaces."""
+    plain = unicodedata.normalize("NFKC", _MARKUP.sub(" ", text).replace(_SOFT_HYPHEN, ""))
+    return _WORD.findall(plain.lower().replace("*", "").replace("`", ""))
+
+
+def agreement(read: Sequence[str], true: Sequence[str]) -> float:
+    """Longest common subsequence over the words that both have, 0-1; 1 when they share none.
+
+    Only the stretch of the truth that `read` covers counts, since a part of a document may be read.
+    """
+    from rapidfuzz.distance import LCSseq
+
+    blocks = [b for b in LCSseq.opcodes(read, true).as_matching_blocks() if b.size]
+    places = [b.b + i for b in blocks for i in range(b.size)]
+    if not places:
+        return 0.0 if set(read) & set(true) else 1.0
+    trim = len(places) // 100  # a stray word far off must not stretch it
+    stretch = true[places[trim] : places[-1 - trim] + 1]
+    shared = (Counter(read) & Counter(stretch)).total()
+    return min(1.0, len(places) / shared) if shared else 1.0
+
+
+def _against_truth(reading: Reading) -> Case:
+    truth = reading.source.truth
+    text = truth.read_text(encoding="utf-8", errors="replace") if truth else ""
+    own, true = words(reading.markdown), words(text)
+    return Case(reading.source.name, agreement(own, true), f"{len(own)} words")
+
+
+def _by_stream(reading: Reading) -> list[Case]:
+    import pymupdf
+
+    from assets.pages.reading_order import is_plausible
+
+    cases: list[Case] = []
+    with pymupdf.open(reading.source.path) as document:
+        for row in reading.pages:
+            if row["source"] != "text_layer":
+                continue
+            page = document[row["page_number"] - 1]
+            blocks = [b for b in page.get_text("blocks", sort=False) if b[6] == 0]
+            true = words("\n".join(str(b[4]) for b in blocks))
+            if len(true) < LEAST_WORDS or not is_plausible([b[:4] for b in blocks]):
+                continue
+            value = agreement(words(row["text"]), true)
+            where = f"{reading.source.name} page {row['page_number']}"
+            cases.append(Case(where, value, f"{len(true)} words"))
+    return cases
+
+
+def _n_pages(source: Source, most: int) -> int:
+    import pymupdf
+
+    with pymupdf.open(source.path) as document:
+        return min(most, document.page_count)
