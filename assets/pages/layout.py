@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from assets.pages import markdown
 from assets.pages.geometry import Box, area, holds_centre, share_inside
 from assets.pages.layout_model import Region
-from assets.pages.reading_order import insertion_index
+from assets.pages.reading_order import insertion_index, reading_order
 from assets.pages.records import Block, Line, body_size
 from assets.pages.text_layer import (
     TextLayer,
@@ -28,12 +28,13 @@ def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
 
     Every line ends up in exactly one block: what no region holds becomes a block of its own.
     """
+    body = body_size(layer.lines)
+    regions = _in_reading_order(regions, 1.2 * body)
     held, orphans = _assign(layer.lines, regions)
     words = layer.words() if any(r.kind == "table" for r in regions) else []
     blocks: list[Block] = []
     for region, lines in zip(regions, held, strict=True):
         blocks.extend(_blocks_of(region, lines, words))
-    body = body_size(layer.lines)
     for group in by_block(orphans):
         for part in split_by_style(join_rows(group)):
             block = make_block(kind_of(part, body), part)
@@ -41,6 +42,21 @@ def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
                 at = insertion_index([b.box for b in blocks], block.box)
                 blocks.insert(at, block)
     return blocks
+
+
+def _in_reading_order(regions: Sequence[Region], line_height: float) -> list[Region]:
+    """Regions as a reader takes them: headers, the body by columns, footers.
+
+    The model's library goes stripe by stripe down the whole page, so that columns which happen to
+    have a gap at the same height are read across. Here columns are cut first, as for lines.
+    """
+    body = [r for r in regions if r.kind not in ("header", "footer")]
+    order = reading_order([r.box for r in body], line_height)
+    return [
+        *(r for r in regions if r.kind == "header"),
+        *(body[i] for i in order),
+        *(r for r in regions if r.kind == "footer"),
+    ]
 
 
 def _assign(

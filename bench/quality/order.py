@@ -2,9 +2,10 @@
 
 Two truths. Where the corpus has the text that a PDF was made from, the words of `docs.markdown`
 are held against it. Else, for typeset pages, the order in which the page's own content stream
-writes its words: type is set column by column, and neither Quire's layout model nor its rules see
-that order (blocks are placed by their boxes). Pages whose stream jumps upwards within a column
-again and again were not written in reading order, and are left out.
+writes the words in the size of its body: type is set column by column, and neither the layout model
+nor Quire's rules for its regions see that order (they go by boxes). Notes, captions and running
+headers, mostly set smaller, are written before or after the body as it suits the program, so they
+are left out; so are pages whose stream jumps upwards within a column again and again.
 
 The number is the longest common subsequence of words over the words that both sides have, so that
 lost or added words, which `text.py` counts, say nothing here. Not here: tables' cells (`tables.py`)
@@ -18,7 +19,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench.quality.documents import Reading, Source, corpus_sources, read_documents
 from bench.quality.measured import Case, Measured
@@ -29,6 +30,8 @@ TRUE_TEXT: Final = ("ordinary_en", "no_images", "many_small_pages", "very_long",
 STREAM: Final = ("multi_column", "ordinary_en")
 LEAST_WORDS: Final = 60
 """A page of fewer words says nothing of order."""
+SIZE_SLACK: Final = 0.04
+"""Notes set at 9 for a body of 9.5 points are told apart; rounding of sizes is not."""
 _WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
 _MARKUP: Final = re.compile(r"<[^<>]{1,80}>|!?\[[^\]]*\]\([^)]*\)|\\(?=[^\w\s])")
 _SOFT_HYPHEN: Final = "\u00ad"
@@ -39,7 +42,9 @@ def measure(corpus: Path) -> list[Measured]:
     sources = corpus_sources(corpus)
     true = [s for s in sources if s.truth is not None and s.category in TRUE_TEXT]
     typeset = [s for s in sources if s.category in STREAM]
-    pages = {s.name: range(1, _n_pages(s, PAGES) + 1) for s in {*true, *typeset}}
+    pages: dict[str, Sequence[int]] = {
+        s.name: range(1, _n_pages(s, PAGES) + 1) for s in {*true, *typeset}
+    }
     read = read_documents(list({*true, *typeset}), pages, ocr="off")
     by_document = [_against_truth(read[s.name]) for s in true]
     by_page = {
@@ -97,26 +102,33 @@ def _against_truth(reading: Reading) -> Case:
 def _by_stream(reading: Reading) -> list[Case]:
     import pymupdf
 
-    from assets.pages.reading_order import is_plausible
-
     cases: list[Case] = []
     with pymupdf.open(reading.source.path) as document:
         for row in reading.pages:
-            if row["source"] != "text_layer":
-                continue
-            page = document[row["page_number"] - 1]
-            blocks = [b for b in page.get_text("blocks", sort=False) if b[6] == 0]
-            true = words("\n".join(str(b[4]) for b in blocks))
-            if len(true) < LEAST_WORDS or not is_plausible([b[:4] for b in blocks]):
-                continue
-            value = agreement(words(row["text"]), true)
-            where = f"{reading.source.name} page {row['page_number']}"
-            cases.append(Case(where, value, f"{len(true)} words"))
+            true = body_words(document[row["page_number"] - 1])
+            if row["source"] == "text_layer" and len(true) >= LEAST_WORDS:
+                value = agreement(words(row["text"]), true)
+                where = f"{reading.source.name} page {row['page_number']}"
+                cases.append(Case(where, value, f"{len(true)} words"))
     return cases
+
+
+def body_words(page: Any) -> list[str]:  # a page of an untyped library
+    """Words of the size that most of the page has, as written; none when not written in order."""
+    from assets.pages.reading_order import is_plausible
+    from assets.pages.records import body_size
+    from assets.pages.text_layer import read_text_layer
+
+    lines = read_text_layer(page).lines
+    size = body_size(lines)
+    body = [line for line in lines if abs(line.size - size) <= SIZE_SLACK * size]
+    if not is_plausible([line.box for line in body]):
+        return []
+    return words("\n".join(line.text for line in body))
 
 
 def _n_pages(source: Source, most: int) -> int:
     import pymupdf
 
     with pymupdf.open(source.path) as document:
-        return min(most, document.page_count)
+        return min(most, int(document.page_count))
