@@ -7,8 +7,10 @@ nor Quire's rules for its regions see that order (they go by boxes). Notes, capt
 headers, mostly set smaller, are written before or after the body as it suits the program, so they
 are left out; so are pages whose stream jumps upwards within a column again and again.
 
-The number is the longest common subsequence of words over the words that both sides have, so that
-lost or added words, which `text.py` counts, say nothing here. Not here: tables' cells (`tables.py`)
+The number is the longest common subsequence of words over the words that both sides have. A
+footnote that the true text lacks still costs, as its words stand elsewhere in the truth; the note
+of each case says what is left when runs of three words are compared instead, where such chance is
+rare. Lost and added words are `text.py`'s. Not here: tables' cells (`tables.py`)
 and scans (`scans.py`).
 """
 
@@ -30,6 +32,7 @@ TRUE_TEXT: Final = ("ordinary_en", "no_images", "many_small_pages", "very_long",
 STREAM: Final = ("multi_column", "ordinary_en")
 LEAST_WORDS: Final = 60
 """A page of fewer words says nothing of order."""
+RUN: Final = 3
 SIZE_SLACK: Final = 0.04
 """Notes set at 9 for a body of 9.5 points are told apart; rounding of sizes is not."""
 _WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
@@ -75,6 +78,15 @@ def words(text: str) -> list[str]:
     return _WORD.findall(plain.lower().replace("*", "").replace("`", ""))
 
 
+def _case(where: str, read: Sequence[str], true: Sequence[str]) -> Case:
+    runs = agreement(_runs(read), _runs(true))
+    return Case(where, agreement(read, true), f"{len(true)} words; {runs:.3f} by runs of three")
+
+
+def _runs(found: Sequence[str]) -> list[str]:
+    return [" ".join(found[i : i + RUN]) for i in range(len(found) - RUN + 1)]
+
+
 def agreement(read: Sequence[str], true: Sequence[str]) -> float:
     """Longest common subsequence over the words that both have, 0-1; 1 when they share none.
 
@@ -95,8 +107,7 @@ def agreement(read: Sequence[str], true: Sequence[str]) -> float:
 def _against_truth(reading: Reading) -> Case:
     truth = reading.source.truth
     text = truth.read_text(encoding="utf-8", errors="replace") if truth else ""
-    own, true = words(reading.markdown), words(text)
-    return Case(reading.source.name, agreement(own, true), f"{len(own)} words")
+    return _case(reading.source.name, words(reading.markdown), words(text))
 
 
 def _by_stream(reading: Reading) -> list[Case]:
@@ -107,9 +118,8 @@ def _by_stream(reading: Reading) -> list[Case]:
         for row in reading.pages:
             true = body_words(document[row["page_number"] - 1])
             if row["source"] == "text_layer" and len(true) >= LEAST_WORDS:
-                value = agreement(words(row["text"]), true)
                 where = f"{reading.source.name} page {row['page_number']}"
-                cases.append(Case(where, value, f"{len(true)} words"))
+                cases.append(_case(where, words(row["text"]), true))
     return cases
 
 
