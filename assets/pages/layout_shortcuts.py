@@ -120,7 +120,9 @@ def _resized(image: npt.NDArray[np.uint8], new_size: tuple[int, int]) -> npt.NDA
     if all(np.array_equal(first, image[:, :, i]) for i in range(1, image.shape[2])):
         one = _bilinear(np.ascontiguousarray(first), new_size)
         return np.repeat(one[:, :, None], image.shape[2], axis=2)
-    channels = [_bilinear(np.ascontiguousarray(image[:, :, i]), new_size) for i in range(3)]
+    channels = [
+        _bilinear(np.ascontiguousarray(image[:, :, i]), new_size) for i in range(image.shape[2])
+    ]
     return np.stack(channels, axis=2)
 
 
