@@ -1,11 +1,12 @@
 """Whether words come in the order in which a reader reads them.
 
 Two truths. Where the corpus has the text that a PDF was made from, the words of `docs.markdown`
-are held against it. Else, for typeset pages, the order in which the page's own content stream
-writes the words in the size of its body: type is set column by column, and neither the layout model
-nor Quire's rules for its regions see that order (they go by boxes). Notes, captions and running
-headers, mostly set smaller, are written before or after the body as it suits the program, so they
-are left out; so are pages whose stream jumps upwards within a column again and again.
+are held against it. Else, for typeset pages (and `docs.markdown` of those in columns), the order
+in which the page's own content stream writes the words in the size of its body: type is set column
+by column, and neither the layout model nor Quire's rules for its regions see that order (they go
+by boxes). Notes, captions and running headers, mostly set smaller, are written before or after the
+body as it suits the program, so they are left out; so are pages whose stream jumps upwards within a
+column again and again.
 
 The number is the longest common subsequence of words over the words that both sides have. A
 footnote that the true text lacks still costs, as its words stand elsewhere in the truth; the note
@@ -56,9 +57,11 @@ def measure(corpus: Path) -> list[Measured]:
         ]
         for category in STREAM
     }
+    columns = [_whole(read[s.name]) for s in typeset if s.category == "multi_column"]
     note = f"mean of documents, their first {PAGES} pages"
     return [
         _mean("order: true text", by_document, note),
+        _mean("order: content stream, multi_column, stitched", columns, note),
         *(
             _mean(f"order: content stream, {category}", cases, "mean of pages")
             for category, cases in by_page.items()
@@ -99,7 +102,8 @@ def agreement(read: Sequence[str], true: Sequence[str]) -> float:
     if not places:
         return 0.0 if set(read) & set(true) else 1.0
     trim = len(places) // 100  # a stray word far off must not stretch it
-    stretch = true[places[trim] : places[-1 - trim] + 1]
+    places = places[trim : len(places) - trim]
+    stretch = true[places[0] : places[-1] + 1]
     shared = (Counter(read) & Counter(stretch)).total()
     return min(1.0, len(places) / shared) if shared else 1.0
 
@@ -121,6 +125,16 @@ def _by_stream(reading: Reading) -> list[Case]:
                 where = f"{reading.source.name} page {row['page_number']}"
                 cases.append(_case(where, words(row["text"]), true))
     return cases
+
+
+def _whole(reading: Reading) -> Case:
+    """The stitched markdown of a document against the body of all its pages."""
+    import pymupdf
+
+    with pymupdf.open(reading.source.path) as document:
+        pages = [document[row["page_number"] - 1] for row in reading.pages]
+        true = [word for page in pages for word in body_words(page)]
+    return _case(reading.source.name, words(reading.markdown), true)
 
 
 def body_words(page: Any) -> list[str]:  # a page of an untyped library
