@@ -93,19 +93,19 @@ def _runs(found: Sequence[str]) -> list[str]:
 def agreement(read: Sequence[str], true: Sequence[str]) -> float:
     """Longest common subsequence over the words that both have, 0-1; 1 when they share none.
 
-    Only the stretch of the truth that `read` covers counts, since a part of a document may be read.
+    Only the stretch that both cover counts, since a part of a document may be read.
     """
     from rapidfuzz.distance import LCSseq
 
-    blocks = [b for b in LCSseq.opcodes(read, true).as_matching_blocks() if b.size]
-    places = [b.b + i for b in blocks for i in range(b.size)]
-    if not places:
+    blocks = LCSseq.opcodes(read, true).as_matching_blocks()
+    pairs = [(b.a + i, b.b + i) for b in blocks for i in range(b.size)]
+    if not pairs:
         return 0.0 if set(read) & set(true) else 1.0
-    trim = len(places) // 100  # a stray word far off must not stretch it
-    places = places[trim : len(places) - trim]
-    stretch = true[places[0] : places[-1] + 1]
-    shared = (Counter(read) & Counter(stretch)).total()
-    return min(1.0, len(places) / shared) if shared else 1.0
+    trim = len(pairs) // 100  # a stray word far off must not stretch it
+    pairs = pairs[trim : len(pairs) - trim]
+    first, last = pairs[0], pairs[-1]
+    own, stretch = read[first[0] : last[0] + 1], true[first[1] : last[1] + 1]
+    return len(pairs) / (Counter(own) & Counter(stretch)).total()
 
 
 def _against_truth(reading: Reading) -> Case:
