@@ -108,18 +108,23 @@ def _layout() -> Any:
 
 def read_by_layout(work: Slice) -> int:
     """Every page parsed by pymupdf4llm, never with OCR, and written as markdown."""
+    path, first, last = work
+    layout_markdown(path, range(first, last))
+    return last - first
+
+
+def layout_markdown(path: str, pages: Sequence[int]) -> str:
+    """The markdown of some pages (from 0) by pymupdf4llm, never with OCR."""
     import pymupdf
 
     helper = _layout()
     from pymupdf4llm.ocr import OCRMode
 
-    path, first, last = work
     with pymupdf.open(path) as document:
         parsed = helper.parse_document(
-            document, pages=list(range(first, last)), use_ocr=OCRMode.NEVER, force_text=True
+            document, pages=list(pages), use_ocr=OCRMode.NEVER, force_text=True
         )
-        parsed.to_markdown()
-    return last - first
+        return str(parsed.to_markdown())
 
 
 KINDS: dict[str, Callable[[Slice], int]] = {

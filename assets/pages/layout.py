@@ -1,30 +1,18 @@
-"""Blocks of a page by PyMuPDF's layout model: what each region is, and which lines it holds.
+"""Blocks of a page from the layout model's regions: which lines each of them holds.
 
-Here: running the model on a document opened for it alone, and sorting our own lines into its
-regions. Not here: the lines (`text_layer.py`) and what a heading's level is (`docs`).
-
-`pymupdf4llm.helpers.document_layout.parse_document` is the public way to this model. Its parts are
-called one by one instead, because it reads the outline and the form fields of the whole document
-at every call, extracts the text a second time with a sort by x that scrambles right-to-left lines,
-and drops every hyphen at a line's end; see docs/decisions/layout.md.
+Here: sorting our own lines into the regions. Not here: the regions (`layout_model.py`), the lines
+(`text_layer.py`) and what a heading's level is (`docs`).
 """
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Final
-
-import pymupdf
 
 from assets.pages import markdown
-from assets.pages.geometry import Box, area, holds_centre, overlap, share_inside
-from assets.pages.reading_order import insertion_index
-from assets.pages.records import Block, Kind, Line, body_size
+from assets.pages.geometry import Box, area, holds_centre, share_inside
+from assets.pages.layout_model import Region
+from assets.pages.reading_order import insertion_index, reading_order
+from assets.pages.records import Block, Line, body_size
 from assets.pages.table_columns import split_columns
 from assets.pages.text_layer import (
     TextLayer,
@@ -34,66 +22,6 @@ from assets.pages.text_layer import (
     make_block,
     split_by_style,
 )
-from resources.workers.child import HELD_BACK
-
-KINDS: Final[dict[str, Kind]] = {
-    "title": "title",
-    "section-header": "heading",
-    "text": "text",
-    "list-item": "list_item",
-    "table": "table",
-    "picture": "picture",
-    "caption": "caption",
-    "formula": "formula",
-    "footnote": "footnote",
-    "page-header": "header",
-    "page-footer": "footer",
-}
-MIN_SIDE: Final = 2.0
-"""Regions no larger than this hold nothing (the limit of pymupdf4llm)."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """A region of the layout model; `rows` and `columns` are the inner edges of a table's cells."""
-
-    kind: Kind
-    box: Box
-    rows: tuple[float, ...] = ()
-    columns: tuple[float, ...] = ()
-
-
-class LayoutModel:
-    """The layout model over one document, which it changes: open the document for it alone."""
-
-    def __init__(self, document: pymupdf.Document) -> None:
-        """Take over a document; its structure tree goes, since it only costs time."""
-        self._document = document
-        _helpers()
-        catalog = document.pdf_catalog()
-        if document.xref_get_key(catalog, "StructTreeRoot")[0] != "null":
-            document.xref_set_key(catalog, "StructTreeRoot", "null")
-
-    def close(self) -> None:
-        """Close the document."""
-        self._document.close()
-
-    def regions(self, page_number: int, degrees: int) -> list[Region]:
-        """Regions of a page in reading order, boxes of the page under this /Rotate."""
-        dl = _helpers()
-        page = self._document[page_number - 1]
-        page.set_rotation(degrees)
-        page.remove_rotation()
-        textpage = page.get_textpage(flags=dl.FLAGS, clip=pymupdf.INFINITE_RECT())
-        blocks = textpage.extractDICT()["blocks"]
-        dl.get_layout_locked(page, return_raw=True)
-        raw = [r for r in page.layout_information if _is_usable(r)]
-        grids = {tuple(r["group_bbox"]): r["table_grid"] for r in raw if r.get("table_grid")}
-        page.layout_information = [(*r["group_bbox"], r["class_name"]) for r in raw]
-        dl.utils.clean_pictures(page, blocks)
-        dl.utils.add_image_orphans(page, blocks)
-        ordered = dl.utils.find_reading_order(page.rect, blocks, page.layout_information)
-        return [_region(found, grids) for found in ordered]
 
 
 def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
@@ -101,12 +29,13 @@ def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
 
     Every line ends up in exactly one block: what no region holds becomes a block of its own.
     """
+    body = body_size(layer.lines)
+    regions = _in_reading_order(regions, 1.2 * body)
     held, orphans = _assign(layer.lines, regions)
     words = layer.words() if any(r.kind == "table" for r in regions) else []
     blocks: list[Block] = []
     for region, lines in zip(regions, held, strict=True):
         blocks.extend(_blocks_of(region, lines, words))
-    body = body_size(layer.lines)
     for group in by_block(orphans):
         for part in split_by_style(join_rows(group)):
             block = make_block(kind_of(part, body), part)
@@ -114,6 +43,21 @@ def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
                 at = insertion_index([b.box for b in blocks], block.box)
                 blocks.insert(at, block)
     return blocks
+
+
+def _in_reading_order(regions: Sequence[Region], line_height: float) -> list[Region]:
+    """Regions as a reader takes them: headers, the body by columns, footers.
+
+    The model's library goes stripe by stripe down the whole page, so that columns which happen to
+    have a gap at the same height are read across. Here columns are cut first, as for lines.
+    """
+    body = [r for r in regions if r.kind not in ("header", "footer")]
+    order = reading_order([r.box for r in body], line_height)
+    return [
+        *(r for r in regions if r.kind == "header"),
+        *(body[i] for i in order),
+        *(r for r in regions if r.kind == "footer"),
+    ]
 
 
 def _assign(
@@ -210,68 +154,3 @@ def _without_empty(rows: list[list[str]]) -> list[list[str]]:
         else:
             merged.append(column)
     return [list(row) for row in zip(*merged, strict=True)]
-
-
-def _is_usable(raw: dict[str, Any]) -> bool:
-    x0, y0, x1, y1 = raw["group_bbox"]
-    if x1 - x0 <= MIN_SIDE or y1 - y0 <= MIN_SIDE:
-        return False
-    return raw["class_name"] != "table" or bool(raw.get("table_grid"))
-
-
-def _region(found: Sequence[Any], grids: dict[tuple[Any, ...], Any]) -> Region:
-    x0, y0, x1, y1, name = found
-    box = (float(x0), float(y0), float(x1), float(y1))
-    kind = KINDS.get(name, "text")
-    if kind != "table" or not grids:
-        return Region(kind if kind != "table" else "text", box)
-    # The reading order hands back the boxes that it was given; guard against rounding all the same.
-    key = max(grids, key=lambda k: overlap(box, (k[0], k[1], k[2], k[3])))
-    grid = grids[key]
-    rows = tuple(float(key[1] + y) for y in grid.h_lines)
-    columns = tuple(float(key[0] + x) for x in grid.v_lines)
-    return Region(kind, box, rows, columns)
-
-
-def load_models() -> None:
-    """Load the models now, once per process; they are loaded at first use otherwise."""
-    _helpers()
-
-
-@cache
-def _helpers() -> Any:  # noqa: ANN401  # an untyped module
-    """`pymupdf4llm.helpers.document_layout`, the models behind it running on one thread each."""
-    for name in HELD_BACK:  # to start workers quicker
-        if sys.modules.get(name, ...) is None:
-            del sys.modules[name]
-    with _single_threaded_sessions():
-        pymupdf._get_layout = None  # noqa: SLF001
-        importlib.import_module("pymupdf.layout").activate()
-    from pymupdf4llm.helpers import document_layout
-
-    return document_layout
-
-
-@contextmanager
-def _single_threaded_sessions() -> Iterator[None]:
-    """Make ONNX sessions created meanwhile use one thread.
-
-    `import pymupdf` alone loads the models, takes no options, and onnxruntime reads no environment
-    variable (OMP_NUM_THREADS=1 left it on two cores), so they are loaded again, in 0.3 s. A worker
-    per core with a pool of threads each would fight over the cores.
-    """
-    import onnxruntime
-
-    original = onnxruntime.SessionOptions
-
-    def one_thread() -> object:
-        options = original()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        return options
-
-    onnxruntime.SessionOptions = one_thread
-    try:
-        yield
-    finally:
-        onnxruntime.SessionOptions = original

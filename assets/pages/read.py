@@ -21,7 +21,8 @@ from assets.pages import markdown
 from assets.pages.failures import classify
 from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blocks
 from assets.pages.geometry import Box, union
-from assets.pages.layout import LayoutModel, Region, layout_blocks, load_models
+from assets.pages.layout import layout_blocks
+from assets.pages.layout_model import LayoutModel, Region, load_models
 from assets.pages.merge import merge_pictures, merge_scans, without_repeats
 from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
 from assets.pages.pictures import with_pictures

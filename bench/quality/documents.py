@@ -86,19 +86,20 @@ def read_documents(
         rows[source.name] += found
         images[source.name] += placed
     return {
-        s.name: Reading(s, rows[s.name], images[s.name], _stitched(rows[s.name], images[s.name]))
+        s.name: Reading(s, rows[s.name], images[s.name], stitched(rows[s.name], images[s.name]))
         for s in sources
     }
 
 
 def _on_all_cores(function: Any, parts: Sequence[Any]) -> Iterable[Any]:
     with ProcessPoolExecutor(
-        os.cpu_count() or 1, mp_context=get_context("spawn"), initializer=_prepare
+        os.cpu_count() or 1, mp_context=get_context("spawn"), initializer=prepare
     ) as pool:
         yield from pool.map(function, parts)
 
 
-def _prepare() -> None:
+def prepare() -> None:
+    """Make a process what a worker is: one thread a library, heavy modules held back."""
     from resources.workers.child import HELD_BACK
 
     for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"):
@@ -129,7 +130,7 @@ def _read_part(
     if cached.exists():
         held = json.loads(cached.read_text(encoding="utf-8"))
         return held[0], held[1]
-    result = _read(source, numbers, ocr, layout=layout)
+    result = read_slice(source, numbers, ocr, layout=layout)
     folder.mkdir(exist_ok=True)
     made = cached.with_suffix(f".{os.getpid()}")
     made.write_text(json.dumps(result), encoding="utf-8", errors="replace")
@@ -137,9 +138,10 @@ def _read_part(
     return result
 
 
-def _read(
+def read_slice(
     source: Source, numbers: Sequence[int], ocr: str, *, layout: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of `pages` and `images` of one slice of a document, as a worker makes them."""
     from assets.images.extract import PageRequest, extract_images
     from assets.pages.read import read_pages
     from resources.errors import DocumentError
@@ -176,7 +178,8 @@ def _read(
         return [], []
 
 
-def _stitched(pages: list[dict[str, Any]], images: list[dict[str, Any]]) -> str:
+def stitched(pages: list[dict[str, Any]], images: list[dict[str, Any]]) -> str:
+    """The markdown of `docs` from these rows."""
     from assets.docs.records import DocumentInput
     from assets.docs.stitch import stitch
 
