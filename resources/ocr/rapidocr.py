@@ -1,13 +1,14 @@
 """RapidOCR, the default engine: its models ship inside the wheel.
 
-Here: the settings that make it good and quick on pages (docs/decisions/ocr-resolution.md), and the
-loop over lines that tells the worker's clock of every one. Not here: resolution, orientation and
-the order of lines (`assets/pages`).
+Here: the settings that make it good and quick on pages (docs/decisions/ocr-resolution.md and
+ocr-speed.md), and the loop over lines that tells the worker's clock of every one. Not here:
+resolution, orientation and the order of lines (`assets/pages`).
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,14 @@ from resources.ocr.base import OcrLine, OcrUnavailableError
 
 if TYPE_CHECKING:
     from resources.ocr.base import Image, Quad
+
+LINE_HEIGHT: Final = 48
+"""Pixels; the recogniser's input."""
+LINE_WIDTH: Final = 0.85
+"""Of a line's width at that height: recognition costs by width, and nothing is lost down to here
+(docs/decisions/ocr-speed.md)."""
+MIN_LINE_PIXELS: Final = 8
+"""The recogniser's step; a narrower line has no column at all."""
 
 PARAMS: Final[dict[str, Any]] = {
     # The angle classifier turns upright Latin lines over (20 % character errors, 1.6 × the time).
@@ -26,6 +35,10 @@ PARAMS: Final[dict[str, Any]] = {
     "Rec.rec_batch_num": 1,  # lines padded to a common width cost more than the batch saves
     "Det.limit_type": "max",
     "Det.limit_side_len": 1280,
+    # As wide as the line is: by default, short lines are padded to 320 pixels. A page of 120 table
+    # cells took 3.3 s, and takes 1.9 s.
+    "Rec.rec_img_shape": [3, LINE_HEIGHT, 32],
+    "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,  # a fifth off detection
     # One worker process per core: threads of their own would fight over the cores.
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
@@ -72,7 +85,8 @@ def version_inputs() -> dict[str, str]:
         raise OcrUnavailableError(
             "QUIRE_OCR=rapidocr needs `pip install rapidocr onnxruntime`; or set QUIRE_OCR=off"
         ) from error
-    return {**found, "rapidocr_params": json.dumps(PARAMS, sort_keys=True)}
+    settings = {**PARAMS, "line_width": LINE_WIDTH}
+    return {**found, "rapidocr_params": json.dumps(settings, sort_keys=True)}
 
 
 def _load() -> Any:  # noqa: ANN401  # an untyped library
@@ -83,7 +97,7 @@ def _load() -> Any:  # noqa: ANN401  # an untyped library
     cv2.setNumThreads(1)
 
     class Engine(RapidOCR):  # type: ignore[misc]
-        """RapidOCR that reports after every line; the results are the same at batch size 1."""
+        """RapidOCR that reports after every line, and narrows it first."""
 
         progress: Callable[[], None]
 
@@ -91,7 +105,7 @@ def _load() -> Any:  # noqa: ANN401  # an untyped library
             self.progress()
             texts, scores = [], []
             for crop in img:
-                found = super().recognize_txt([crop])
+                found = super().recognize_txt([_narrowed(crop)])
                 texts.append(found.txts[0])
                 scores.append(found.scores[0])
                 self.progress()
@@ -103,6 +117,15 @@ def _load() -> Any:  # noqa: ANN401  # an untyped library
     engine._load_det_model()  # noqa: SLF001  # models load at first use otherwise
     engine._load_rec_model()  # noqa: SLF001
     return engine
+
+
+def _narrowed(crop: Any) -> Any:  # noqa: ANN401  # pixels of an untyped library
+    """A line as the recogniser is to see it: its own resizing finds nothing left to do."""
+    import cv2
+
+    height, width = crop.shape[:2]
+    wanted = math.ceil(LINE_HEIGHT * width / max(1, height) * LINE_WIDTH)
+    return cv2.resize(crop, (max(MIN_LINE_PIXELS, wanted), LINE_HEIGHT))
 
 
 def _quad(box: Iterable[Iterable[float]]) -> Quad:
