@@ -67,7 +67,7 @@ def unread_share(lines: Sequence[OcrLine]) -> float:
 
 
 def _room(line: OcrLine) -> float:
-    width, height = extent(line)
+    width, height = extent(line.box)
     return max(width, height) / max(1.0, min(width, height))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,18 +63,29 @@ class RapidOcr:
                 f"onnxruntime`, or set QUIRE_OCR=off ({type(error).__name__}: {error})"
             ) from error
 
-    def read(self, image: Image, progress: Callable[[], None]) -> list[OcrLine]:
-        """Every line of the image that is not empty."""
-        import numpy as np
+    def find(self, image: Image, progress: Callable[[], None]) -> list[Quad]:
+        """Where lines stand: detection alone, an eighth of the cost of reading a page."""
+        result = self._engine(_bgr(image), use_rec=False)
+        progress()
+        return [] if result.boxes is None else [_quad(box) for box in result.boxes]
 
-        self._engine.progress = progress
-        result = self._engine(np.ascontiguousarray(image[:, :, ::-1]))  # OpenCV's order: BGR
-        if result.boxes is None or result.txts is None:
-            return []
-        return [
-            OcrLine(text, float(score), _quad(box))
-            for text, score, box in zip(result.txts, result.scores, result.boxes, strict=True)
-        ]
+    def read(
+        self, image: Image, progress: Callable[[], None], where: Sequence[Quad] | None = None
+    ) -> list[OcrLine]:
+        """Every line of the image that is not empty."""
+        from rapidocr.utils.process_img import get_rotate_crop_image
+
+        pixels = _bgr(image)
+        quads = self.find(image, progress) if where is None else where
+        lines = []
+        for quad in quads:
+            crop = get_rotate_crop_image(pixels, _corners(quad))
+            found = self._engine.recognize_txt([_narrowed(crop)])
+            progress()
+            text, score = found.txts[0], float(found.scores[0])
+            if text.strip():
+                lines.append(OcrLine(text, score, quad))
+        return lines
 
 
 def version_inputs() -> dict[str, str]:
@@ -92,28 +103,9 @@ def version_inputs() -> dict[str, str]:
 def _load() -> Any:  # noqa: ANN401  # an untyped library
     import cv2
     from rapidocr import RapidOCR
-    from rapidocr.ch_ppocr_rec import TextRecOutput
 
     cv2.setNumThreads(1)
-
-    class Engine(RapidOCR):  # type: ignore[misc]
-        """RapidOCR that reports after every line, and narrows it first."""
-
-        progress: Callable[[], None]
-
-        def recognize_txt(self, img: list[Any]) -> Any:  # noqa: ANN401
-            self.progress()
-            texts, scores = [], []
-            for crop in img:
-                found = super().recognize_txt([_narrowed(crop)])
-                texts.append(found.txts[0])
-                scores.append(found.scores[0])
-                self.progress()
-            return TextRecOutput(
-                imgs=img, txts=tuple(texts), scores=tuple(scores), word_results=(None,) * len(img)
-            )
-
-    engine = Engine(params=PARAMS)
+    engine = RapidOCR(params=PARAMS)
     engine._load_det_model()  # noqa: SLF001  # models load at first use otherwise
     engine._load_rec_model()  # noqa: SLF001
     return engine
@@ -126,6 +118,18 @@ def _narrowed(crop: Any) -> Any:  # noqa: ANN401  # pixels of an untyped library
     height, width = crop.shape[:2]
     wanted = math.ceil(LINE_HEIGHT * width / max(1, height) * LINE_WIDTH)
     return cv2.resize(crop, (max(MIN_LINE_PIXELS, wanted), LINE_HEIGHT))
+
+
+def _bgr(image: Image) -> Image:
+    import numpy as np
+
+    return np.ascontiguousarray(image[:, :, ::-1])  # OpenCV's order
+
+
+def _corners(quad: Quad) -> Any:  # noqa: ANN401
+    import numpy as np
+
+    return np.array(quad, dtype=np.float32)
 
 
 def _quad(box: Iterable[Iterable[float]]) -> Quad:

@@ -14,7 +14,8 @@ from resources.ocr.base import OcrLine
 Read = Callable[..., list[dict[str, Any]]]
 
 KOREAN = (
-    "기록 보관소는 모든 보고서의 사본을 하나씩 보관한다. 각 사본에는 번호와 날짜와 선반이 적혀 있다. "
+    "기록 보관소는 모든 보고서의 사본을 하나씩 보관한다. "
+    "각 사본에는 번호와 날짜와 선반이 적혀 있다. "
     "사본을 가져가는 사람은 장부에 한 줄을 쓰고 돌려줄 때 그 줄을 지운다."
 )
 RUSSIAN = (
