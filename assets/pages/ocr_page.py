@@ -1,7 +1,8 @@
-"""OCR of a page or of a region of it: pixels, orientation, lines, and whether it can be believed.
+"""OCR of a page or of a region of it: pixels, orientation, lines.
 
 Here: from a page to OCR blocks in the points of the page as shown. Not here: whether OCR is needed
-(`routing.py`), engines (`resources/ocr`), grouping of lines (`ocr_blocks.py`).
+(`routing.py`), engines (`resources/ocr`), grouping of lines (`ocr_blocks.py`), and whether what was
+read can be believed (`ocr_trust.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import pymupdf
 
 from assets.pages.geometry import Box, Turn
 from assets.pages.ocr_blocks import ocr_blocks, skew_slope, to_lines
-from assets.pages.orientation import Reading, extent, n_letters, read_upright
+from assets.pages.ocr_trust import ocr_problem
+from assets.pages.orientation import Reading, n_letters, read_upright
 from assets.pages.records import Block
 from assets.pages.rendering import has_ink, ocr_dpi, painted_over, render
 from resources.errors import DocumentError, ErrorClass, QuireError
@@ -22,11 +24,6 @@ from resources.ocr.base import OcrEngine
 
 MIN_CONFIDENCE: Final = 0.5
 """Lines below this are noise or a script that the engine lacks (RapidOCR's own limit)."""
-
-MIN_LETTERS_PER_HEIGHT: Final = 0.6
-"""Letters and digits that a line must hold per its own height of width. Measured with RapidOCR on
-rendered pages: Latin text and tables of numbers 2.1-2.2, Chinese 1.8; Russian 0.18 and Arabic 0.0,
-which it has no models for. Korean (1.2) and Thai (1.1) pass, read as Latin letters."""
 
 
 @dataclass(frozen=True)
@@ -114,22 +111,7 @@ def _result(reading: Reading, turn: Turn, scale: float, region: Box) -> OcrResul
     return OcrResult(
         blocks=tuple(blocks),
         rotation=turn.degrees,
-        problem=_problem(reading, sum(n_letters(line.text) for line in kept)),
+        problem=ocr_problem(reading.lines),
         n_letters=sum(n_letters(line.text) for line in lines),
         confidences=tuple((x.confidence or 0.0, len(x.text)) for x in lines),
     )
-
-
-def _problem(reading: Reading, letters: int) -> str | None:
-    if not reading.lines:
-        return "there is ink, but OCR found no lines"
-    heights = 0.0
-    for line in reading.lines:
-        width, height = extent(line)
-        heights += max(width, height) / max(1.0, min(width, height))
-    if letters < MIN_LETTERS_PER_HEIGHT * heights:
-        return (
-            f"OCR read only {letters} letters where there is room for many more: "
-            "handwriting, noise, or a script that the engine lacks"
-        )
-    return None

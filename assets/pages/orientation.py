@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from resources.ocr.base import OcrEngine, OcrLine
+from resources.ocr.base import OcrEngine, OcrLine, Quad
 
 if TYPE_CHECKING:
     from resources.ocr.base import Image
@@ -52,29 +52,44 @@ class Reading:
 def read_upright(engine: OcrEngine, image: Image, progress: Callable[[], None]) -> Reading:
     """Read an image, turned as its text needs it.
 
-    An upright page costs one reading; a doubtful one also a sample of a few lines; only one that
-    has to be turned is read again.
+    An upright page costs one reading. Lines on their side are seen before anything is read, where
+    the engine can find without reading; then, and when an upright reading is doubtful, a sample of
+    a few lines decides, and only a page that is upside down is read twice.
     """
-    first = Reading(0, tuple(engine.read(image, progress)))
-    if is_sideways(first.lines):
-        samples = [_sample(engine, image, first.lines, degrees, progress) for degrees in (90, 270)]
-        degrees = max(samples, key=lambda sample: sample.gain).degrees
-        turned = _read_turned(engine, image, degrees, progress)
-        return turned if turned.gain >= AS_GOOD * first.gain else first
+    where = engine.find(image, progress)
+    if where is not None and is_sideways(where):
+        return _read_sideways(engine, image, where, progress)
+    first = Reading(0, tuple(engine.read(image, progress, where)))
+    boxes = [line.box for line in first.lines]
+    if where is None and is_sideways(boxes):
+        return _read_sideways(engine, image, boxes, progress)
     if 0 < first.score < DOUBTFUL_SCORE:
-        lines = _longest(first.lines)
-        upright = Reading(0, tuple(lines))
-        if _sample(engine, image, lines, 180, progress).gain > CLEARLY_BETTER * upright.gain:
+        longest = _longest(boxes)
+        gain = Reading(0, tuple(x for x in first.lines if x.box in longest)).gain
+        sample = _sample(engine, image, longest, 180, progress)
+        # A script that the engine lacks reads as rubbish either way up.
+        if sample.score >= DOUBTFUL_SCORE and sample.gain > CLEARLY_BETTER * gain:
             turned = _read_turned(engine, image, 180, progress)
             return turned if turned.gain > CLEARLY_BETTER * first.gain else first
     return first
 
 
-def is_sideways(lines: Sequence[OcrLine]) -> bool:
+def _read_sideways(
+    engine: OcrEngine, image: Image, where: Sequence[Quad], progress: Callable[[], None]
+) -> Reading:
+    """Read lines that are taller than wide: a page on its side, or vertical writing."""
+    samples = [_sample(engine, image, where, degrees, progress) for degrees in (0, 90, 270)]
+    best = max(samples[1:], key=lambda sample: sample.gain)
+    if best.gain < AS_GOOD * samples[0].gain:
+        return Reading(0, tuple(engine.read(image, progress)))
+    return _read_turned(engine, image, best.degrees, progress)
+
+
+def is_sideways(boxes: Sequence[Quad]) -> bool:
     """Whether most of the text stands in boxes taller than wide."""
     tall = total = 0.0
-    for line in lines:
-        width, height = extent(line)
+    for box in boxes:
+        width, height = extent(box)
         if max(width, height) < TALL_RATIO * min(width, height):
             continue  # a single character has no direction
         total += max(width, height)
@@ -83,10 +98,10 @@ def is_sideways(lines: Sequence[OcrLine]) -> bool:
     return total > 0 and tall > TALL_SHARE * total
 
 
-def extent(line: OcrLine) -> tuple[float, float]:
-    """Width and height of a line's box in pixels."""
-    xs = [x for x, _ in line.box]
-    ys = [y for _, y in line.box]
+def extent(box: Quad) -> tuple[float, float]:
+    """Width and height in pixels of the upright box around a line."""
+    xs = [x for x, _ in box]
+    ys = [y for _, y in box]
     return max(xs) - min(xs), max(ys) - min(ys)
 
 
@@ -95,14 +110,14 @@ def n_letters(text: str) -> int:
     return sum(c.isalnum() for c in text)
 
 
-def _longest(lines: Sequence[OcrLine]) -> list[OcrLine]:
-    return sorted(lines, key=lambda line: max(extent(line)), reverse=True)[:SAMPLE_LINES]
+def _longest(boxes: Sequence[Quad]) -> list[Quad]:
+    return sorted(boxes, key=lambda box: max(extent(box)), reverse=True)[:SAMPLE_LINES]
 
 
 def _sample(
     engine: OcrEngine,
     image: Image,
-    lines: Sequence[OcrLine],
+    boxes: Sequence[Quad],
     degrees: int,
     progress: Callable[[], None],
 ) -> Reading:
@@ -110,9 +125,9 @@ def _sample(
     import numpy as np
 
     strips = []
-    for line in _longest(lines):
-        xs, ys = [x for x, _ in line.box], [y for _, y in line.box]
-        margin = min(extent(line)) * 0.3
+    for box in _longest(boxes):
+        xs, ys = [x for x, _ in box], [y for _, y in box]
+        margin = min(extent(box)) * 0.3
         top, bottom = max(0, int(min(ys) - margin)), int(max(ys) + margin) + 1
         left, right = max(0, int(min(xs) - margin)), int(max(xs) + margin) + 1
         strips.append(np.rot90(image[top:bottom, left:right], k=-degrees // 90))

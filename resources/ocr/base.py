@@ -8,7 +8,7 @@ To add an engine: a module beside this one, a line in `make_engine`, and its inp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -51,12 +51,18 @@ class OcrEngine(Protocol):
     def version(self) -> str:
         """Version of the engine (not of Quire)."""
 
-    def read(self, image: Image, progress: Callable[[], None]) -> list[OcrLine]:
+    def find(self, image: Image, progress: Callable[[], None]) -> list[Quad] | None:
+        """Where lines stand, without reading them; None when the engine cannot tell beforehand."""
+
+    def read(
+        self, image: Image, progress: Callable[[], None], where: Sequence[Quad] | None = None
+    ) -> list[OcrLine]:
         """Every line of an image, in no particular order, doubtful ones too.
 
         Args:
             image: the page, upright or not.
             progress: to be called whenever a part of the work is done.
+            where: what `find` said of this image, so that it is not looked for again.
         """
 
 

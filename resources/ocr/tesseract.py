@@ -12,7 +12,7 @@ import io
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,7 @@ from resources.errors import DocumentError, ErrorClass
 from resources.ocr.base import OcrLine, OcrUnavailableError
 
 if TYPE_CHECKING:
-    from resources.ocr.base import Image
+    from resources.ocr.base import Image, Quad
 
 LANGUAGE: Final = "eng"
 PAGE_SEGMENTATION: Final = "3"  # fully automatic, without orientation: that is decided by us
@@ -45,7 +45,16 @@ class Tesseract:
         if LANGUAGE not in _run(["--list-langs"]).decode().split():
             raise OcrUnavailableError(_MEND)
 
-    def read(self, image: Image, progress: Callable[[], None]) -> list[OcrLine]:
+    def find(self, image: Image, progress: Callable[[], None]) -> None:  # noqa: ARG002
+        """Nothing: Tesseract finds and reads in one go."""
+        return
+
+    def read(
+        self,
+        image: Image,
+        progress: Callable[[], None],
+        where: Sequence[Quad] | None = None,  # noqa: ARG002
+    ) -> list[OcrLine]:
         """Every line of the image, in Tesseract's order."""
         progress()
         height, width = image.shape[:2]

@@ -10,7 +10,7 @@ import pytest
 
 from assets.pages.orientation import is_sideways, read_upright
 from assets.pages.rendering import render
-from resources.ocr.base import OcrLine, make_engine
+from resources.ocr.base import make_engine
 
 if TYPE_CHECKING:
     from resources.ocr.base import Image
@@ -37,4 +37,4 @@ def test_a_turned_page_is_turned_back(page: Image, degrees: int) -> None:
 
 def test_single_characters_have_no_direction() -> None:
     box = ((0.0, 0.0), (10.0, 0.0), (10.0, 12.0), (0.0, 12.0))
-    assert not is_sideways([OcrLine("I", 0.9, box)])
+    assert not is_sideways([box])
