@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from bench.measure import alternate, common_arguments, compare, say, show, write
 from io_managers.schemas import IMAGE_DATA
 from io_managers.stage_run import MICRO_BATCH_BYTES
 from resources.lake.lake import Lake
+from resources.telemetry.memory import peak_memory_mib
 
 if TYPE_CHECKING:
     from io_managers.staging import StagedFile
@@ -121,7 +121,7 @@ def _child(side: str, folder: str, n_images: int) -> None:
     start = time.perf_counter()
     SIDES[side](lake, n_images)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory_mib()
     found = lake.read("image_data", ["sha256"])["sha256"].n_unique()
     if found != n_images:
         message = f"{side} published {found} of {n_images} images"

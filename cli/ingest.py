@@ -5,7 +5,6 @@ Here: the command, its progress bar and what it says at the end. Not here: the w
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from cli.terminal import say, say_json, warn
 from resources.lake.lake import Lake
 from resources.lake.states import files_states
 from resources.settings import absolute_location, load_settings
+from resources.telemetry.memory import peak_memory_mib
 from resources.telemetry.progress import Progress
 
 
@@ -62,7 +62,7 @@ def ingest(
         "runs": result.runs,
         "failed_runs": result.failed_runs,
         "states": counts,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_memory_mb": round(peak_memory_mib()),
     }
     if as_json:
         say_json(report)
