@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from resources.errors import ErrorClass
 from resources.workers.processes import Generation
-from resources.workers.spool import LOADING, read_progress
+from resources.workers.spool import LOADING, ProgressFile
 from resources.workers.tasks import Task, TaskFailure
 
 PAGE_TOTAL_FACTOR: Final = 10
@@ -30,7 +29,7 @@ class Running:
     processes: Generation
     future: Any
     spool: str
-    progress: Path
+    progress: ProgressFile
     slot: int | None = None
     due: float | None = None
     started: float | None = None
@@ -49,7 +48,7 @@ class Running:
 
     def look(self, now: float) -> None:
         """Read how far the worker is."""
-        page, count = read_progress(self.progress)
+        page, count = self.progress.read()
         if count == 0:
             return
         if self.started is None:

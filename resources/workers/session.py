@@ -19,7 +19,7 @@ from resources.errors import EngineError, ErrorClass
 from resources.workers.clocks import Clocks, Running
 from resources.workers.processes import Generation, Processes
 from resources.workers.slots import HostSlots
-from resources.workers.spool import LOADING, clear_progress, pack_payload, spooled_units
+from resources.workers.spool import LOADING, ProgressFile, pack_payload, spooled_units
 from resources.workers.tasks import Task, TaskFailure, TaskResult, failed
 from resources.workers.verdicts import Ending, ending
 
@@ -45,7 +45,7 @@ class Session:
         self.folder = folder
         self.again: deque[Task] = deque()
         self.refused: list[TaskResult] = []
-        self.idle: list[Path] = []
+        self.idle: list[ProgressFile] = []
         self.running: list[Running] = []
         self.seconds: dict[str, float] = defaultdict(float)
         self.number = 0
@@ -71,6 +71,8 @@ class Session:
             for entry in self.running:
                 entry.future.cancel()
                 self.slots.release(entry.slot)
+            for progress in (*self.idle, *(entry.progress for entry in self.running)):
+                progress.close()
 
     def _has_room(self) -> bool:
         """Room for a task that runs, or for one that waits inside the pool for the next worker."""
@@ -90,19 +92,26 @@ class Session:
                 return False
         self.number += 1
         spool = str(self.folder / f"{self.number}.spool")
-        # Progress files are used again: making one takes longer than a small task.
-        progress = self.idle.pop() if self.idle else Path(f"{spool}-progress")
-        clear_progress(progress)
+        progress = self._progress_file(spool)
         packed = pack_payload(task.payload, _payload_of(spool))
         try:
-            processes, future = self.processes.schedule(task.function, packed, spool, str(progress))
+            processes, future = self.processes.schedule(task.function, packed, spool, progress.path)
         except (OSError, RuntimeError) as error:
             self.slots.release(slot)
+            progress.close()
             self.again.appendleft(task)
             self._count_fruitless(str(error))
             return False
         self.running.append(Running(task, processes, future, spool, progress, slot))
         return True
+
+    def _progress_file(self, spool: str) -> ProgressFile:
+        """One that an earlier task has done with, or a new one."""
+        if not self.idle:
+            return ProgressFile(f"{spool}-progress")
+        progress = self.idle.pop()
+        progress.clear()
+        return progress
 
     def _pass_on(self, slot: int | None) -> None:
         """Give a finished task's slot to the one that waited behind it, or to another run."""
@@ -127,7 +136,9 @@ class Session:
             Path(entry.spool).unlink(missing_ok=True)
             Path(_payload_of(entry.spool)).unlink(missing_ok=True)
             if _came_back(entry):
-                self.idle.append(entry.progress)  # a killed worker may still write to its own
+                self.idle.append(entry.progress)
+            else:
+                entry.progress.close()  # a killed worker may still write to its own
 
     def _watch_clocks(self) -> None:
         now = time.monotonic()

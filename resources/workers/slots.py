@@ -25,6 +25,7 @@ class HostSlots:
         self.folder = Path(tempfile.gettempdir()) / f"quire-slots-{os.getuid()}"
         self.n = n
         self._held: dict[int, int] = {}
+        self._watched: int | None = None
 
     def acquire(self, *, wait: bool) -> int | None:
         """A free slot, or None; with `wait`, block until there is one."""
@@ -49,15 +50,21 @@ class HostSlots:
 
     def contested(self) -> bool:
         """Whether another run waits for a slot."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        turnstile = self._lock("turnstile", wait=False)
-        if turnstile is None:
+        if self._watched is None:  # held open: this is asked after every task
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            self._watched = self._open("turnstile")
+        try:
+            fcntl.flock(self._watched, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-        os.close(turnstile)
+        fcntl.flock(self._watched, fcntl.LOCK_UN)
         return False
 
+    def _open(self, name: str) -> int:
+        return os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
     def _lock(self, name: str, *, wait: bool) -> int | None:
-        handle = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = self._open(name)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -77,3 +84,6 @@ class HostSlots:
         """Give every slot back."""
         for slot in list(self._held):
             self.release(slot)
+        if self._watched is not None:
+            os.close(self._watched)
+            self._watched = None

@@ -61,20 +61,32 @@ def unpack_payload(packed: bytes | str) -> dict[str, Any]:
     return payload
 
 
-def clear_progress(path: Path) -> None:
-    """Nothing has begun."""
-    path.write_bytes(_PROGRESS.pack(0, 0))
-
-
 def write_progress(file: int, page: int, count: int) -> None:
     """Say which page is open; the count tells two steps on one page apart."""
     os.pwrite(file, _PROGRESS.pack(page, count), 0)
 
 
-def read_progress(path: Path) -> tuple[int, int]:
-    """The open page and how often progress was reported; the count is 0 before the start."""
-    page, count = _PROGRESS.unpack(path.read_bytes())
-    return page, count
+class ProgressFile:
+    """The parent's side of a progress file, held open: opening takes longer than a small task."""
+
+    def __init__(self, path: str) -> None:
+        """Make the file; nothing has begun."""
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing has begun."""
+        os.pwrite(self._file, _PROGRESS.pack(0, 0), 0)
+
+    def read(self) -> tuple[int, int]:
+        """The open page and how often progress was reported; the count is 0 before the start."""
+        page, count = _PROGRESS.unpack(os.pread(self._file, _PROGRESS.size, 0))
+        return page, count
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._file)
 
 
 def append_record(file: int, record: dict[str, Any], blob: bytes | None) -> None:
