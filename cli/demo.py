@@ -98,6 +98,7 @@ def _what_next(console: Console) -> None:
     console.print("[bold]Try next[/bold]")
     for command, what in (
         (".venv/bin/quire show observatory-report.pdf", "all of one document"),
+        (".venv/bin/quire report mixed.pdf", "how each page was read, as one HTML file"),
         (".venv/bin/quire audit", "prove nothing is lost"),
         ("make dev", "the UI; drop PDFs into landing/"),
     ):
