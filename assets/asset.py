@@ -14,7 +14,7 @@ import dagster as dg
 from assets.checks import SHARED_CHECKS, Check
 from assets.context import StageContext
 from assets.partitions import batches
-from assets.preview import report_command
+from assets.preview import cell, report_command
 from assets.versions import stage_version
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged
@@ -127,7 +127,7 @@ def _shown(preview: Preview, context: StageContext, staged: Staged) -> str:
     try:
         return preview(context, staged)
     except Exception as error:  # noqa: BLE001 - the boundary, and it says so in the UI
-        return f"*no preview: {type(error).__name__}*"
+        return f"no preview: {cell(f'{type(error).__name__}: {error}')}"
 
 
 def column_schema(table: str) -> dg.TableSchema:

@@ -100,21 +100,26 @@ def _count_pages(document: pymupdf.Document) -> int:
         raise DocumentError(
             ErrorClass.TOO_LARGE, f"{n_pages} pages: more than {MAX_PAGES} are not read"
         )
-    if not any(_loads(document, number) for number in range(min(n_pages, PAGES_TRIED))):
-        raise DocumentError(
-            ErrorClass.CORRUPT, f"damaged: none of its {n_pages} pages can be loaded" + _complaint()
-        )
-    return n_pages
+    tried = min(n_pages, PAGES_TRIED)
+    faults: list[Exception] = []
+    for number in range(tried):
+        fault = _fault(document, number)
+        if fault is None:
+            return n_pages
+        faults.append(fault)
+    text = f"damaged: of its {n_pages} pages none of the first {tried} can be loaded"
+    raise DocumentError(ErrorClass.CORRUPT, f"{text} ({describe(faults[-1])})") from faults[-1]
 
 
-def _loads(document: pymupdf.Document, number: int) -> bool:
+def _fault(document: pymupdf.Document, number: int) -> Exception | None:
+    """Why a page does not load; None when it does."""
     try:
         document.load_page(number)
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - which page fails and why is for the pages stage to say
-        return False
-    return True
+    except Exception as error:  # noqa: BLE001 - told by the caller, and page by page in the pages stage
+        return error
+    return None
 
 
 def _complaint() -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import pymupdf
 
@@ -21,6 +22,8 @@ from assets.pages.records import Block
 from assets.pages.rendering import has_ink, ocr_dpi, painted_over, render
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine
+
+Found = TypeVar("Found")
 
 MIN_CONFIDENCE: Final = 0.5
 """Lines below this are noise or a script that the engine lacks (RapidOCR's own limit)."""
@@ -76,14 +79,7 @@ def ocr_region(
     progress()
     if not has_ink(image):
         return OcrResult(is_blank=True)
-    try:
-        reading = read_upright(engine, image, progress)
-    except (MemoryError, QuireError):
-        raise
-    except Exception as error:  # the engine's and onnxruntime's errors have no common base
-        raise DocumentError(
-            ErrorClass.OCR_FAILED, f"{engine.name} failed: {type(error).__name__}: {error}"
-        ) from error
+    reading = read_by(engine, partial(read_upright, engine, image, progress))
     height, width = image.shape[:2]
     scale = 72 / dpi
     return _result(reading, Turn(reading.degrees, width * scale, height * scale), scale, region)
@@ -97,6 +93,22 @@ def _in_pixels(box: Box, region: Box, dpi: int) -> Box:
         (box[2] - left) * scale,
         (box[3] - top) * scale,
     )
+
+
+def read_by(engine: OcrEngine, reading: Callable[[], Found]) -> Found:
+    """What an engine reads.
+
+    Raises:
+        DocumentError: ocr_failed, in the engine's words.
+    """
+    try:
+        return reading()
+    except (MemoryError, QuireError):
+        raise
+    except Exception as error:  # the engine's and onnxruntime's errors have no common base
+        raise DocumentError(
+            ErrorClass.OCR_FAILED, f"{engine.name} failed: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _result(reading: Reading, turn: Turn, scale: float, region: Box) -> OcrResult:

@@ -85,6 +85,7 @@ class _Document:
         self._uses_layout: bool = payload["layout"]
         self._loading = loading
         self._layout: LayoutModel | None = None
+        self._unchecked: str | None = None  # of the page that is open
         self._pdf = open_pdf(self._path, self._passwords, payload.get("doc_id"))
         self._special = SpecialCases(self._pdf)
 
@@ -122,6 +123,7 @@ class _Document:
         return _Shape(_label(page), shown.width, shown.height)
 
     def _read(self, page: pymupdf.Page, progress: Callable[[], None]) -> PageText:
+        self._unchecked = None
         layer, hidden = self._shown_layer(page, read_text_layer(page), progress)
         choice = self._looked_at(page, layer, _choose(page, layer), progress)
         layer, restored = self._restored(page, layer, choice, progress)
@@ -218,8 +220,13 @@ class _Document:
         lines: Sequence[Line],
         progress: Callable[[], None],
     ) -> bool:
+        """Whether OCR reads something else in these lines; where it cannot, the layer stays."""
         engine = self._engine(progress)
-        return engine is not None and not agrees(engine, page, layer.turn, lines, progress)
+        try:
+            return engine is not None and not agrees(engine, page, layer.turn, lines, progress)
+        except DocumentError as error:
+            self._unchecked = f"the text layer is odd and could not be checked: {error}"
+            return False
 
     def _from_text_layer(self, page: pymupdf.Page, layer: TextLayer) -> PageText:
         problem = None
@@ -319,6 +326,8 @@ class _Document:
         fields, comments = field_blocks(page), [*annotation_blocks(page), *hidden]
         blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
         problem, problem_class = found.problem, found.problem_class
+        if self._unchecked and not problem:
+            problem, problem_class = self._unchecked, ErrorClass.OCR_FAILED
         special = self._special.problem(page.number + 1, markdown.page_text(blocks))
         if special:
             problem, problem_class = special, ErrorClass.UNSUPPORTED

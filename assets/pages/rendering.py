@@ -16,7 +16,12 @@ from assets.pages.resolution import OCR_DPI
 from resources.errors import DocumentError, ErrorClass
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from resources.ocr.base import Image
+
+    Gray = npt.NDArray[np.uint8]
 
 MAX_PIXELS: Final = 40_000_000
 """120 MB as RGB; A2 at 150 dpi has 9 million, A0 35 million."""
@@ -63,6 +68,27 @@ def render(page: pymupdf.Page, dpi: int, clip: Box | None = None) -> Image:
     pixels = np.frombuffer(pixmap.samples_mv, dtype=np.uint8).copy()
     rows = pixels.reshape(pixmap.height, pixmap.stride)[:, : pixmap.width * 3]
     return rows.reshape(pixmap.height, pixmap.width, 3)
+
+
+def render_gray(
+    page: pymupdf.Page, dpi: int, max_pixels: int, clip: Box | None = None
+) -> tuple[Gray, float]:
+    """The page (or a part of it) in shades of grey, coarser where it would pass `max_pixels`.
+
+    Returns:
+        Height × width pixels, and how many of them a point has.
+    """
+    import numpy as np
+
+    shown = page.rect
+    x0, y0, x1, y1 = clip or (0.0, 0.0, shown.width, shown.height)
+    pixels = (x1 - x0) * (y1 - y0) * (dpi / 72) ** 2
+    dpi = max(1, int(dpi * min(1.0, (max_pixels / max(pixels, 1.0)) ** 0.5)))
+    pixmap = page.get_pixmap(
+        dpi=dpi, colorspace=pymupdf.csGRAY, alpha=False, clip=pymupdf.Rect(x0, y0, x1, y1)
+    )
+    samples = np.frombuffer(pixmap.samples, dtype=np.uint8)
+    return samples.reshape(pixmap.height, pixmap.stride)[:, : pixmap.width], dpi / 72
 
 
 def has_ink(image: Image) -> bool:

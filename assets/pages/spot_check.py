@@ -12,14 +12,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 import pymupdf
 
 from assets.pages.geometry import Box, Turn, area
+from assets.pages.ocr_page import read_by
 from assets.pages.records import Line
-from assets.pages.rendering import render
+from assets.pages.rendering import MAX_PIXELS, render, render_gray
 from resources.ocr.base import OcrEngine, OcrLine
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 MAX_LINES: Final = 3
 DPI: Final = 150
 MIN_CHARS: Final = 3
+MAX_AREA: Final = 500_000.0
+"""Square points of a line to compare: an A4 page has as many, and at DPI they are 2 megapixels."""
 SAME: Final = 0.5
 """Likeness (0-1) of what the layer says and what OCR reads, from which they are one text. Measured
 with RapidOCR on lines drawn in three faces of 6-12 pt: the same line 0.73 and more, one with a
@@ -45,12 +49,7 @@ MIN_CONTRAST: Final = 16
 
 def without_ink(page: pymupdf.Page, turn: Turn, lines: Sequence[Line]) -> set[int]:
     """Which of these lines (by index) stand on bare paper: a reader of the page sees nothing."""
-    import numpy as np
-
-    scale = LOOK_DPI / 72
-    pixmap = page.get_pixmap(dpi=LOOK_DPI, colorspace=pymupdf.csGRAY, alpha=False)
-    samples = np.frombuffer(pixmap.samples, dtype=np.uint8)
-    gray = samples.reshape(pixmap.height, pixmap.stride)[:, : pixmap.width]
+    gray, scale = render_gray(page, LOOK_DPI, MAX_PIXELS)
     bare = set()
     for i, line in enumerate(lines):
         x0, y0, x1, y1 = (round(v * scale) for v in turn.back(line.box))
@@ -75,13 +74,16 @@ def agrees(
         turn: from the page as shown to the frame of the lines.
         lines: of the layer; a few are looked at.
         progress: called at every step.
+
+    Raises:
+        DocumentError: ocr_failed, when the engine fails.
     """
     chosen = _chosen(lines)
     if not chosen:
         return True
     strips = [_strip(page, turn, line) for line in chosen]
     sheet, tops = _sheet(strips)
-    found = engine.read(sheet, progress)
+    found = read_by(engine, partial(engine.read, sheet, progress))
     likenesses = []
     n_said = n_read = 0
     for line, strip, top in zip(chosen, strips, tops, strict=True):
@@ -97,7 +99,9 @@ def _chosen(lines: Sequence[Line]) -> list[Line]:
     chosen: dict[str, Line] = {}
     for line in sorted(lines, key=lambda line: len(line.text), reverse=True):
         letters = _letters(line.text)
-        if len(letters) < MIN_CHARS or area(line.box) <= 0 or not _is_readable(letters):
+        if len(letters) < MIN_CHARS or not _is_readable(letters):
+            continue
+        if not 0 < area(line.box) <= MAX_AREA:
             continue
         chosen.setdefault(letters[:20], line)
         if len(chosen) == MAX_LINES:
@@ -106,9 +110,9 @@ def _chosen(lines: Sequence[Line]) -> list[Line]:
 
 
 def _is_readable(letters: str) -> bool:
-    """Whether the script is one that the embedded engine has: Latin, Greek, Chinese, Japanese."""
+    """Whether the script is one that the embedded engine reads well: Latin, Chinese, Japanese."""
     known = sum(
-        c < "\u0400" or "\u3040" <= c <= "\u30ff" or "\u3400" <= c <= "\u9fff" for c in letters
+        c < "\u0370" or "\u3040" <= c <= "\u30ff" or "\u3400" <= c <= "\u9fff" for c in letters
     )
     return known >= 0.8 * len(letters)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pymupdf
 
 from assets.pages.geometry import Box
+from assets.pages.rendering import render_gray
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +82,7 @@ class Look:
     def is_text(self) -> bool:
         """Whether this is likely text rather than a photograph, a plot or a screenshot.
 
-        The limits were measured on pictures drawn for it (bench/quality/text_pictures.py).
+        The limits were measured on pictures drawn for it (bench/quality/drawn_pictures.py).
         """
         return (
             self.n_rows >= MIN_ROWS
@@ -93,7 +94,7 @@ class Look:
 
 def look_at(page: pymupdf.Page, region: Box) -> Look:
     """Look at a region of a page (points of the page as shown)."""
-    return look(_small(page, region))
+    return look(render_gray(page, DPI, MAX_PIXELS, region)[0])
 
 
 def may_hold_letters(page: pymupdf.Page) -> bool:
@@ -101,7 +102,7 @@ def may_hold_letters(page: pymupdf.Page) -> bool:
     import cv2
     import numpy as np
 
-    gray = _small(page, (0.0, 0.0, page.rect.width, page.rect.height))
+    gray, _ = render_gray(page, DPI, MAX_PIXELS)
     height, width = gray.shape
     if float(np.median(gray)) < MIN_PAPER:
         gray = 255 - gray
@@ -121,19 +122,6 @@ def may_hold_letters(page: pymupdf.Page) -> bool:
         if not is_hole:
             return True
     return False
-
-
-def _small(page: pymupdf.Page, region: Box) -> npt.NDArray[np.uint8]:
-    import numpy as np
-
-    width, height = region[2] - region[0], region[3] - region[1]
-    pixels = width * height * (DPI / 72) ** 2
-    dpi = max(1, int(DPI * min(1.0, (MAX_PIXELS / max(pixels, 1.0)) ** 0.5)))
-    pixmap = page.get_pixmap(
-        dpi=dpi, colorspace=pymupdf.csGRAY, alpha=False, clip=pymupdf.Rect(region)
-    )
-    samples = np.frombuffer(pixmap.samples, dtype=np.uint8)
-    return samples.reshape(pixmap.height, pixmap.stride)[:, : pixmap.width]
 
 
 def look(gray: npt.NDArray[np.uint8]) -> Look:

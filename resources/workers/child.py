@@ -34,7 +34,7 @@ WorkFunction = Callable[[dict[str, Any], Progress], Iterator[Record]]
 
 _KEPT_ENVIRONMENT: Final = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH",
-    "VIRTUAL_ENV", "TESSDATA_PREFIX", "QUIRE_TEST_ENGINE",
+    "VIRTUAL_ENV", "TESSDATA_PREFIX",
 )  # fmt: skip
 HELD_BACK: Final = ("pymupdf.layout", "pymupdf4llm")
 """Modules that count as absent in a worker until they are asked for."""

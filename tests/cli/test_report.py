@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,14 @@ from io_managers.schemas import BLOCK_KINDS
 from resources.lake.lake import Lake
 from resources.lake.states import LakeStates
 from resources.settings import load_settings
+from tests.cli.telling import BATCH, Run
 from tests.lakes import MIXED, Pdf, make_lake, publish_batch, rewrite, set_where
 
-BATCH = "b00000001"
 EVIL = (
     '<script>alert(1)</script><img src="http://evil.example/x" onerror=alert(1)>'
     "\"'><svg onload=alert(1)><style>*{display:none}</style>"
     "[a](javascript:alert(1)) ![b](http://evil.example/y) <http://evil.example/z>\u202e\x1b[2J"
 )
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -82,16 +81,6 @@ def _moved(rows: pl.DataFrame, pdf: Pdf, path: Path, doc_id: str) -> pl.DataFram
     return rows.with_columns(
         **{name: pl.lit(value) for name, value in columns.items() if name in rows.columns}
     )
-
-
-@pytest.fixture
-def quire(capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(lake: Path, *arguments: str) -> tuple[int, str, str]:
-        code = main([*arguments, "--lake", str(lake)])
-        told = capsys.readouterr()
-        return int(code), told.out, told.err
-
-    return run
 
 
 class _Tags(HTMLParser):
