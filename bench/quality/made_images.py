@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from bench.quality.documents import Source
+from cli.samples.handwritten import pdf_of
 
 WIDTH, HEIGHT = 192, 144
 SIZE: Final = f"/Width {WIDTH} /Height {HEIGHT} "
@@ -259,18 +260,7 @@ def _written(page: _Page) -> bytes:
         _object("/Type /XObject /Subtype /Image " + _filled(entries, numbers), data),
         *(_extra(entry, stream) for entry, stream in page.extra),
     ]
-    out = io.BytesIO()
-    out.write(b"%PDF-1.7\n")
-    offsets = []
-    for number, body in enumerate(bodies, start=1):
-        offsets.append(out.tell())
-        out.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
-    start = out.tell()
-    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(bodies) + 1))
-    out.writelines(b"%010d 00000 n \n" % offset for offset in offsets)
-    size = len(bodies) + 1
-    out.write(b"trailer <</Size %d /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, start))
-    return out.getvalue()
+    return pdf_of(bodies)
 
 
 def _filled(entries: str, numbers: list[int]) -> str:

@@ -11,6 +11,8 @@ import pymupdf
 import pytest
 from PIL import Image
 
+from cli.samples.handwritten import pdf_of
+
 Stream = tuple[str, bytes]
 """Entries of an image's dictionary, and its data."""
 
@@ -57,24 +59,8 @@ def write_pdf(tmp_path: Path) -> Callable[..., Path]:
                 for entries, data in extra
             ),
         ]
-        out = io.BytesIO(b"")
-        out.write(b"%PDF-1.7\n")
-        offsets = []
-        for number, body in enumerate(bodies, start=1):
-            offsets.append(out.tell())
-            out.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
-        start = out.tell()
-        out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(bodies) + 1))
-        out.writelines(b"%010d 00000 n \n" % offset for offset in offsets)
-        out.write(
-            b"trailer <</Size %d /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n"
-            % (
-                len(bodies) + 1,
-                start,
-            )
-        )
         path = tmp_path / name
-        path.write_bytes(out.getvalue())
+        path.write_bytes(pdf_of(bodies))
         return path
 
     return write
