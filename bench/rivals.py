@@ -73,7 +73,7 @@ def read_by_ocr(work: Slice) -> int:
     import numpy as np
     import pymupdf
 
-    from assets.pages.resolution import OCR_DPI
+    from assets.pages.ocr.resolution import OCR_DPI
 
     path, first, last = work
     engine = _ocr_engine()

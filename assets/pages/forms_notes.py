@@ -15,7 +15,7 @@ import pymupdf
 from assets.pages import markdown
 from assets.pages.geometry import Box, Turn, union
 from assets.pages.records import Block, Line
-from assets.pages.soundness import is_sound, oddness
+from assets.pages.routing.soundness import is_sound, oddness
 
 _SKIPPED: Final = frozenset({pymupdf.PDF_ANNOT_LINK, pymupdf.PDF_ANNOT_POPUP})
 HIDDEN: Final = "hidden text: "

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from assets.pages.geometry import Box, overlap, share_inside
-from assets.pages.ocr_page import OcrResult
-from assets.pages.reading_order import insertion_index
+from assets.pages.layout.reading_order import insertion_index
+from assets.pages.ocr.reading import OcrResult
 from assets.pages.records import Block
 
 SAME: Final = 0.6

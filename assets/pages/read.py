@@ -21,19 +21,19 @@ from assets.pages import markdown
 from assets.pages.failures import classify
 from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blocks
 from assets.pages.geometry import Box, union
-from assets.pages.layout import layout_blocks
-from assets.pages.layout_model import LayoutModel, Region, load_models
+from assets.pages.layout.blocks import layout_blocks
+from assets.pages.layout.model import LayoutModel, Region, load_models
+from assets.pages.layout.pictures import with_pictures
 from assets.pages.merge import merge_pictures, merge_scans, without_repeats
-from assets.pages.ocr_page import OcrResult, ocr_region, page_has_ink
-from assets.pages.pictures import with_pictures
+from assets.pages.ocr.reading import OcrResult, ocr_region, page_has_ink
 from assets.pages.records import Block, Line, PageText
-from assets.pages.regions import read_region, text_regions
-from assets.pages.routing import MAX_REGIONS, Choice, Route, choose
-from assets.pages.special import SpecialCases
-from assets.pages.spot_check import agrees, without_ink
+from assets.pages.routing.regions import read_region, text_regions
+from assets.pages.routing.route import MAX_REGIONS, Choice, Route, choose
+from assets.pages.routing.special import SpecialCases
+from assets.pages.routing.spot_check import agrees, without_ink
+from assets.pages.routing.text_pictures import may_hold_letters
+from assets.pages.routing.verdicts import PYMUPDF, has_text, reads_worse, restores, unsound
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
-from assets.pages.text_pictures import may_hold_letters
-from assets.pages.verdicts import PYMUPDF, has_text, reads_worse, restores, unsound
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.child import LOADING

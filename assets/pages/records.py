@@ -1,7 +1,7 @@
 """What the modules of this folder pass to one another: lines and blocks of a page.
 
 Here: records and how a block becomes a row. Not here: how they are found (`text_layer.py`,
-`layout.py`, `ocr_blocks.py`) or written as markdown (`markdown.py`).
+`layout/blocks.py`, `ocr/blocks.py`) or written as markdown (`markdown.py`).
 """
 
 from __future__ import annotations

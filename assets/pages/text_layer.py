@@ -18,7 +18,7 @@ import pymupdf
 from assets.images.placements import Placement, hidden, image_blocks, placements_of
 from assets.pages import markdown
 from assets.pages.geometry import Box, Turn, holds_centre, shared_height
-from assets.pages.reading_order import is_plausible, reading_order
+from assets.pages.layout.reading_order import is_plausible, reading_order
 from assets.pages.records import Block, Ink, Kind, Line, Span, body_size, box_of
 
 # The layout model's module switches this on when it is imported; set it at once, so that boxes do

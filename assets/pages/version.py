@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Final
 
-from assets.pages.resolution import OCR_DPI
+from assets.pages.ocr.resolution import OCR_DPI
 from resources.ocr.base import version_inputs as ocr_version_inputs
 
 REVISION: Final = 2

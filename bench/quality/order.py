@@ -139,7 +139,7 @@ def _whole(reading: Reading) -> Case:
 
 def body_words(page: Any) -> list[str]:  # a page of an untyped library
     """Words of the size that most of the page has, as written; none when not written in order."""
-    from assets.pages.reading_order import is_plausible
+    from assets.pages.layout.reading_order import is_plausible
     from assets.pages.records import body_size
     from assets.pages.text_layer import read_text_layer
 

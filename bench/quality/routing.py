@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 
 import pymupdf
 
-from assets.pages.soundness import is_backwards, is_sound, oddness
-from assets.pages.spot_check import agrees
+from assets.pages.routing.soundness import is_backwards, is_sound, oddness
+from assets.pages.routing.spot_check import agrees
+from assets.pages.routing.text_pictures import look_at
 from assets.pages.text_layer import read_text_layer
-from assets.pages.text_pictures import look_at
 from bench.quality.documents import Source, corpus_sources, read_documents
 from bench.quality.drawn_pictures import TEXT, figure_pages, prose_pages, text_pages
 from bench.quality.measured import Case, Measured

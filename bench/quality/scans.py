@@ -23,8 +23,8 @@ import pymupdf
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
+from assets.pages.ocr.rendering import ocr_dpi, render
 from assets.pages.read import read_pages
-from assets.pages.rendering import ocr_dpi, render
 from bench.quality.documents import Reading, Source, corpus_sources, read_documents
 from bench.quality.measured import Case, Measured
 

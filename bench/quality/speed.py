@@ -125,9 +125,9 @@ def _as_it_comes(work: Work) -> None:
 
 @cache
 def _take_model_as_it_comes() -> None:
-    from assets.pages import layout_model, layout_shortcuts
+    from assets.pages.layout import model, shortcuts
 
-    for module, name in ((layout_shortcuts, "TESTED"), (layout_model, "FIXED_SIZE_MODELS")):
+    for module, name in ((shortcuts, "TESTED"), (model, "FIXED_SIZE_MODELS")):
         setattr(module, name, ())
 
 

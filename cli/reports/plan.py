@@ -25,7 +25,7 @@ ALL_PAGES: Final = 300
 DOCUMENTS: Final = 100
 """Documents shown of a batch; the most troubled come first."""
 LOW_CONFIDENCE: Final = 0.9
-"""Upright, clean pages are read at 0.9 and more (`assets/pages/orientation.py`)."""
+"""Upright, clean pages are read at 0.9 and more (`assets/pages/ocr/orientation.py`)."""
 _RANGE: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 _STATUS_RANK: Final = {"failed": 0, "partial": 1}
 

@@ -1,7 +1,7 @@
 """What an OCR engine is to Quire, and how one is made.
 
 Here: the protocol, the record of a line, and the factory. Not here: which page is read by OCR
-(`assets/pages/routing.py`), and what its lines become (`assets/pages/ocr_blocks.py`).
+(`assets/pages/routing/route.py`), and what its lines become (`assets/pages/ocr/blocks.py`).
 To add an engine: a module beside this one, a line in `make_engine`, and its inputs in
 `version_inputs`.
 """

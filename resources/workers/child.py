@@ -59,8 +59,8 @@ def start(memory_mb: int, parent: int) -> None:
         if os.getppid() != parent:  # it died before the line above
             os._exit(1)
     # `import pymupdf` loads its layout models (0.2 s, 55 MB, a thread per core) and what calls them
-    # (0.15 s) unless told not to; `assets/pages/layout.py` does it, on one thread, where pages need
-    # them.
+    # (0.15 s) unless told not to; `assets/pages/layout/model.py` does it, on one thread, where
+    # pages need them.
     for name in HELD_BACK:
         sys.modules[name] = None  # type: ignore[assignment]
     quiet = os.open(os.devnull, os.O_WRONLY)

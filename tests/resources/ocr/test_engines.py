@@ -4,7 +4,7 @@ import numpy as np
 import pymupdf
 import pytest
 
-from assets.pages.rendering import render
+from assets.pages.ocr.rendering import render
 from resources.errors import SettingError
 from resources.ocr.base import OcrUnavailableError, make_engine, version_inputs
 from resources.ocr.tesseract import Tesseract, parse_tsv

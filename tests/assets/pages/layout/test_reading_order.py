@@ -1,7 +1,7 @@
 """Columns are read one after the other, tables by rows, and a good order is left alone."""
 
 from assets.pages.geometry import Box
-from assets.pages.reading_order import insertion_index, is_plausible, reading_order
+from assets.pages.layout.reading_order import insertion_index, is_plausible, reading_order
 
 LINE = 12.0
 

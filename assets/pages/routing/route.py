@@ -2,7 +2,7 @@
 
 Here: the choice of a route from a page's text and boxes, which costs nothing, and what is worth a
 look at the pixels. Not here: what makes characters doubtful (`soundness.py`), the looks themselves
-(`spot_check.py`, `text_pictures.py`), carrying the route out (`read.py`).
+(`spot_check.py`, `text_pictures.py`), carrying it out (`../read.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from assets.pages.geometry import Box, area, holds_centre, intersection, share_inside
 from assets.pages.records import Line
-from assets.pages.soundness import (
+from assets.pages.routing.soundness import (
     REPLACED,
     is_backwards,
     is_lost,

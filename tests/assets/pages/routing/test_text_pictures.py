@@ -5,7 +5,7 @@ from __future__ import annotations
 import pymupdf
 import pytest
 
-from assets.pages.text_pictures import look_at, may_hold_letters
+from assets.pages.routing.text_pictures import look_at, may_hold_letters
 from tests.assets.pages.conftest import TEXT, photograph
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pymupdf
 
 from assets.pages.geometry import Box
-from assets.pages.resolution import OCR_DPI
+from assets.pages.ocr.resolution import OCR_DPI
 from resources.errors import DocumentError, ErrorClass
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from assets.pages.ocr_blocks import ocr_blocks, skew_slope, to_lines
+from assets.pages.ocr.blocks import ocr_blocks, skew_slope, to_lines
 from resources.ocr.base import OcrLine, Point, Quad
 
 COLUMN = 340.0

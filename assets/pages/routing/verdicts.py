@@ -9,10 +9,10 @@ from typing import Final
 
 import pymupdf
 
-from assets.pages.ocr_page import OcrResult
-from assets.pages.orientation import n_letters
+from assets.pages.ocr.orientation import n_letters
+from assets.pages.ocr.reading import OcrResult
 from assets.pages.records import Line, PageText
-from assets.pages.soundness import unsound_share
+from assets.pages.routing.soundness import unsound_share
 from assets.pages.text_layer import TextLayer, plain_blocks
 from resources.errors import ErrorClass
 

@@ -1,7 +1,7 @@
 """A look at the ink of a few lines of a text layer: is there any, and does it say the same?
 
 Here: faint lines told from those that stand over ink, and a comparison of a few lines with what OCR
-reads there. Not here: when a layer is doubted (`soundness.py`), and what follows (`read.py`).
+reads there. Not here: when a layer is doubted (`soundness.py`), and what follows (`../read.py`).
 
 The comparison costs about half a CPU-second, a tenth of reading the page, so only pages with odd
 characters, or with a text that is not drawn at all, pay it.
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 import pymupdf
 
 from assets.pages.geometry import Box, Turn, area
-from assets.pages.ocr_page import read_by
+from assets.pages.ocr.reading import read_by
+from assets.pages.ocr.rendering import MAX_PIXELS, render, render_gray
 from assets.pages.records import Line
-from assets.pages.rendering import MAX_PIXELS, render, render_gray
 from resources.ocr.base import OcrEngine, OcrLine
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from assets.pages.soundness import is_backwards, oddness
+from assets.pages.routing.soundness import is_backwards, oddness
 
 ENGLISH = (
     "The archive keeps one copy of every report. Each copy has a number, a date and a shelf. "

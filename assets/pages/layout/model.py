@@ -2,7 +2,7 @@
 
 Here: loading the model with one thread, and asking it about a page of a document opened for it
 alone. Not here: which lines a region holds (`layout.py`), nor the model's parts that were made
-quicker (`layout_shortcuts.py`).
+quicker (`shortcuts.py`).
 
 `pymupdf4llm.helpers.document_layout.parse_document` is the public way to this model. Its parts are
 called one by one instead, because it reads the outline and the form fields of the whole document
@@ -24,7 +24,7 @@ from typing import Any, Final
 import pymupdf
 
 from assets.pages.geometry import Box, overlap
-from assets.pages.layout_shortcuts import install, without_image_bytes
+from assets.pages.layout.shortcuts import install, without_image_bytes
 from assets.pages.records import Kind
 from resources.workers.child import HELD_BACK
 

@@ -3,8 +3,8 @@
 import pytest
 
 from assets.pages.records import Line, Span
-from assets.pages.routing import Picture, Route, choose, holds_unread_text
-from assets.pages.soundness import is_sound, unsound_share
+from assets.pages.routing.route import Picture, Route, choose, holds_unread_text
+from assets.pages.routing.soundness import is_sound, unsound_share
 
 PAGE = (0.0, 0.0, 600.0, 800.0)
 STAMP = (20.0, 10.0, 200.0, 22.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assets.pages.table_columns import split_columns
+from assets.pages.layout.table_columns import split_columns
 
 ROWS = tuple(20.0 + 12 * n for n in range(1, 8))
 

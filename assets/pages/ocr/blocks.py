@@ -1,7 +1,7 @@
 """From OCR's lines to blocks: columns, paragraphs, headings by the height of lines.
 
 Here: lines in pixels become lines in points, in reading order, grouped. Engines hand lines back top
-to bottom across columns, so the order is ours. Not here: running OCR (`ocr_page.py`).
+to bottom across columns, so the order is ours. Not here: running OCR (`reading.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from assets.pages import markdown
 from assets.pages.geometry import Box
-from assets.pages.reading_order import reading_order
+from assets.pages.layout.reading_order import reading_order
 from assets.pages.records import Block, Kind, Line, Span, box_of
 from assets.pages.text_layer import join_rows
 from resources.ocr.base import OcrLine, Point, Quad

@@ -2,7 +2,7 @@
 
 Here: which pictures those are, by a look at each, and reading one without losing the page if it
 fails. Not here: which pictures are candidates (`routing.py`), what a look sees
-(`text_pictures.py`), and how readings are put together (`merge.py`).
+(`text_pictures.py`), and how readings are put together (`../merge.py`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 import pymupdf
 
 from assets.pages.geometry import Box, share_inside
-from assets.pages.ocr_page import OcrResult, ocr_region
-from assets.pages.routing import MAX_REGIONS, Picture, holds_unread_text
+from assets.pages.ocr.reading import OcrResult, ocr_region
+from assets.pages.routing.route import MAX_REGIONS, Picture, holds_unread_text
+from assets.pages.routing.text_pictures import look_at
 from assets.pages.text_layer import TextLayer
-from assets.pages.text_pictures import look_at
 from resources.errors import DocumentError
 from resources.ocr.base import OcrEngine
 

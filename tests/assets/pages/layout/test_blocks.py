@@ -3,8 +3,8 @@
 import pymupdf
 
 from assets.pages.geometry import Box
-from assets.pages.layout import layout_blocks
-from assets.pages.layout_model import Region
+from assets.pages.layout.blocks import layout_blocks
+from assets.pages.layout.model import Region
 from assets.pages.text_layer import read_text_layer
 
 

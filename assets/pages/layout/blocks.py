@@ -1,6 +1,6 @@
 """Blocks of a page from the layout model's regions: which lines each of them holds.
 
-Here: sorting our own lines into the regions. Not here: the regions (`layout_model.py`), the lines
+Here: sorting our own lines into the regions. Not here: the regions (`model.py`), the lines
 (`text_layer.py`) and what a heading's level is (`docs`).
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from assets.pages import markdown
 from assets.pages.geometry import Box, area, holds_centre, share_inside
-from assets.pages.layout_model import Region
-from assets.pages.reading_order import insertion_index, reading_order
+from assets.pages.layout.model import Region
+from assets.pages.layout.reading_order import insertion_index, reading_order
+from assets.pages.layout.table_columns import split_columns
 from assets.pages.records import Block, Line, body_size
-from assets.pages.table_columns import split_columns
 from assets.pages.text_layer import (
     TextLayer,
     by_block,

@@ -2,7 +2,7 @@
 
 Here: counts and statistics of a page's text, which cost a tenth of a millisecond. Some faults are
 certain (`unsound_share`, `is_backwards`); others are only odd (`oddness`) and call for a look at
-the ink. Not here: that look (`spot_check.py`), and what follows for the page (`routing.py`).
+the ink. Not here: that look (`spot_check.py`), and what follows for the page (`route.py`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import pymupdf
 import pytest
 
-from assets.pages.ocr_trust import ocr_problem, unread_share
+from assets.pages.ocr.trust import ocr_problem, unread_share
 from resources.ocr.base import OcrLine
 
 Read = Callable[..., list[dict[str, Any]]]

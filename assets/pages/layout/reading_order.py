@@ -1,7 +1,7 @@
 """The order in which boxes of a page are read: columns top to bottom, left to right.
 
 Here: a recursive cut along gaps (XY-cut), the question whether a given order makes sense, and where
-a further box belongs. Not here: what the boxes are (`text_layer.py`, `ocr_blocks.py`).
+a further box belongs. Not here: what the boxes are (`../text_layer.py`, `../ocr/blocks.py`).
 """
 
 from __future__ import annotations

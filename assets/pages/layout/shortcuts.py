@@ -1,7 +1,7 @@
 """Parts of PyMuPDF's layout model done again in less time, with the same numbers as a result.
 
 Here: stand-ins for a handful of functions of `pymupdf.layout`, and putting them in their places in
-this process. Not here: what is asked of the model (`layout_model.py`). What each saves, and how
+this process. Not here: what is asked of the model (`model.py`). What each saves, and how
 sameness was shown, is in docs/decisions/layout.md; a test compares regions with and without them.
 
 A release of the model that was not compared (`TESTED`) runs as it comes.

@@ -13,7 +13,7 @@ from typing import Final
 from assets.images.placements import Placement
 from assets.images.roles import propose_pictures
 from assets.pages.geometry import Box, overlap, share_inside
-from assets.pages.reading_order import insertion_index
+from assets.pages.layout.reading_order import insertion_index
 from assets.pages.records import Block, Source
 
 SAME: Final = 0.6

@@ -9,13 +9,13 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from assets.pages.layout_model import LayoutModel, Region
+from assets.pages.layout.model import LayoutModel, Region
 
 _AS_IT_COMES = """
 import json, sys, pymupdf
-from assets.pages import layout_shortcuts
-layout_shortcuts.TESTED = ()
-from assets.pages.layout_model import LayoutModel
+from assets.pages.layout import shortcuts
+shortcuts.TESTED = ()
+from assets.pages.layout.model import LayoutModel
 from dataclasses import astuple
 model = LayoutModel(pymupdf.open(sys.argv[1]))
 print(json.dumps([[astuple(r) for r in model.regions(n, 0)] for n in (1, 2, 3)]))
@@ -57,7 +57,7 @@ def test_regions_are_those_of_the_model_as_it_comes(mixed: Path) -> None:
     model = LayoutModel(pymupdf.open(mixed))
     ours = [model.regions(number, 0) for number in (1, 2, 3)]
     model.close()
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     command = [sys.executable, "-c", _AS_IT_COMES, str(mixed)]
     printed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
     theirs = [[_region(*found) for found in page] for page in json.loads(printed)]

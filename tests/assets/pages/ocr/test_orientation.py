@@ -8,8 +8,8 @@ import numpy as np
 import pymupdf
 import pytest
 
-from assets.pages.orientation import is_sideways, read_upright
-from assets.pages.rendering import render
+from assets.pages.ocr.orientation import is_sideways, read_upright
+from assets.pages.ocr.rendering import render
 from resources.ocr.base import make_engine
 
 if TYPE_CHECKING:

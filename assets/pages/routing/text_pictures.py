@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pymupdf
 
 from assets.pages.geometry import Box
-from assets.pages.rendering import render_gray
+from assets.pages.ocr.rendering import render_gray
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,7 +1,7 @@
 """Whether what OCR read can be believed: a script that the engine lacks is not a success.
 
 Here: which lines were not really read, from what the engine says of them, and when that is too much
-of a page. Not here: reading (`ocr_page.py`), the trust in a text layer (`routing.py`).
+of a page. Not here: reading (`reading.py`), the trust in a text layer (`../routing`).
 
 An engine reads a script that it has no model for as something else, and is sure of most of it.
 RapidOCR reads Cyrillic and Arabic as stray punctuation; Hangul, Greek prose, Armenian and Georgian
@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from assets.pages.orientation import extent, n_letters
+from assets.pages.ocr.orientation import extent, n_letters
 from resources.ocr.base import OcrLine
 
 MIN_LETTERS_PER_HEIGHT: Final = 0.6

@@ -1,8 +1,8 @@
 """OCR of a page or of a region of it: pixels, orientation, lines.
 
 Here: from a page to OCR blocks in the points of the page as shown. Not here: whether OCR is needed
-(`routing.py`), engines (`resources/ocr`), grouping of lines (`ocr_blocks.py`), and whether what was
-read can be believed (`ocr_trust.py`).
+(`../routing`), engines (`resources/ocr`), grouping of lines (`blocks.py`), and whether what was
+read can be believed (`trust.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Final, TypeVar
 import pymupdf
 
 from assets.pages.geometry import Box, Turn
-from assets.pages.ocr_blocks import ocr_blocks, skew_slope, to_lines
-from assets.pages.ocr_trust import ocr_problem
-from assets.pages.orientation import Reading, n_letters, read_upright
+from assets.pages.ocr.blocks import ocr_blocks, skew_slope, to_lines
+from assets.pages.ocr.orientation import Reading, n_letters, read_upright
+from assets.pages.ocr.rendering import has_ink, ocr_dpi, painted_over, render
+from assets.pages.ocr.trust import ocr_problem
 from assets.pages.records import Block
-from assets.pages.rendering import has_ink, ocr_dpi, painted_over, render
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine
 
