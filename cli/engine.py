@@ -19,6 +19,7 @@ import dagster as dg
 from cli.interrupts import noting_interrupts
 from definitions import INGEST_JOB, build_defs
 from io_managers.schemas import STAGES
+from resources.crash_points import reach
 from resources.errors import MAX_ATTEMPTS, SettingError
 from resources.lake.batches import (
     all_batches,
@@ -183,6 +184,7 @@ class _Batches:
     def _run(self, batch: str) -> str | None:
         """One run of a batch; returns why it failed, if it did."""
         run_id = str(uuid.uuid4())
+        reach("run.before_start")
         with noting_interrupts() as interrupted:
             try:
                 outcome = self.job.execute_in_process(

@@ -16,6 +16,7 @@ from deltalake.exceptions import CommitFailedError
 
 from io_managers.schemas import CONTENTS
 from io_managers.versions import COMMIT_TRIES, pause
+from resources.crash_points import reach
 from resources.errors import SOURCE_GONE, LakeError
 from resources.lake.lake import Lake
 
@@ -72,6 +73,7 @@ def claim(lake: Lake, batch: str, documents: Mapping[str, str]) -> dict[str, Own
         except CommitFailedError:
             pause(attempt)
             continue
+        reach("contents.claimed")
         return owners | {doc_id: Owner(batch, documents[doc_id]) for doc_id in fresh}
     raise LakeError("could not claim documents: too many writers, run again")
 

@@ -16,9 +16,11 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
+from io_managers.checkpoints import forget_spent
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged, StagedFile, check_keys, stage_file
 from io_managers.versions import COMMIT_TRIES, pause, require_accepted
+from resources.crash_points import reach
 from resources.errors import LakeError, SupersededRunError
 from resources.lake.lake import Lake, delta_schema
 
@@ -77,6 +79,7 @@ def commit_partition(
         properties = CommitProperties(
             max_commit_retries=0, app_transactions=[Transaction(transaction, epoch)]
         )
+        reach("publish.before_commit")
         try:
             handle.create_write_transaction(
                 **_replacement(handle, files, partition),
@@ -109,16 +112,19 @@ def _replacement(
     """The actions that leave exactly these files in the partition.
 
     Files that stay are named by no action; Delta's own overwrite would remove them, and refuses to
-    remove and add one path in a commit.
+    remove and add one path in a commit. A file of a checkpoint stays when the run that wrote it
+    turned out to be alive, and published it.
     """
+    present: dict[str, int] = {}
+    if any(file.published or file.checkpointed for file in files):
+        present = {row["path"]: row["size_bytes"] for row in partition_files(handle, partition)}
+    kept = {f.path for f in files if f.published or (f.checkpointed and f.path in present)}
     added: list[AddAction | RemoveAction] = [
-        _add_action(file, partition) for file in files if not file.published
+        _add_action(file, partition) for file in files if file.path not in kept
     ]
-    kept = {file.path for file in files if file.published}
     if not kept:
         filters = [(column, "=", value) for column, value in partition.items()]
         return {"actions": added, "mode": "overwrite", "partition_filters": filters}
-    present = {row["path"]: row["size_bytes"] for row in partition_files(handle, partition)}
     if not kept <= set(present):
         raise LakeError(
             "files of this partition were rewritten meanwhile (compacted, say): run it again"
@@ -205,7 +211,9 @@ def publish_staged(lake: Lake, staged: Staged) -> None:
     if staged.unchanged:
         return
     require_accepted(lake, staged.stage, staged.version)
+    reach("publish.before_failures")
     publish_failures(lake, staged, final=False)
+    reach("publish.after_failures")
     order = [table for table in staged.tables if table != staged.stage]
     for table in [*order, staged.stage]:
         publish(
@@ -217,5 +225,8 @@ def publish_staged(lake: Lake, staged: Staged) -> None:
             epoch=staged.epoch,
             files=staged.tables[table],
         )
+        reach("publish.after_commit" if table == staged.stage else "publish.after_side_table")
     if staged.cleared:
         publish_failures(lake, staged)
+    reach("publish.before_forget")
+    forget_spent(lake, staged.stage, staged.batch, staged.epoch)

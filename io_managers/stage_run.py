@@ -1,48 +1,38 @@
 """One run of one stage over one batch: what is current already, what is new, what failed.
 
 Here: carrying current rows over, buffering new ones into Parquet micro-batches, and the charging of
-failures. Every stage uses it the same way. Not here: how a document is read (`assets/<stage>`) or
-the commit (`publish.py`).
+failures. Every stage uses it the same way. Not here: how a document is read (`assets/<stage>`),
+what a checkpoint holds (`checkpoints.py`, `resume.py`) or the commit (`publish.py`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
 
+from io_managers.checkpoints import (
+    WHOLE,
+    Checkpoint,
+    MicroBatch,
+    forget_spent,
+    without_files_that_are_gone,
+)
+from io_managers.failure_ledger import FailureLedger, Subject
 from io_managers.publish import claim_epoch, partition_files, published_epoch
+from io_managers.resume import Resumed, resume
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged, StagedFile, lake_frame, stage_file
 from io_managers.versions import StageVersion, register, require_accepted
-from resources.errors import NOT_CHARGED, is_quarantined
+from resources.crash_points import reach
 from resources.lake.lake import Lake
 
 MICRO_BATCH_BYTES: Final = 16 * 2**20
 """A micro-batch is written at this size: it bounds the parent's memory, not the batch."""
 MICRO_BATCH_ROWS: Final = 2_000
-_WHOLE: Final = -1
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a failure is about: a document (or a file that could not be read), maybe one page."""
-
-    doc_id: str | None
-    uri: str | None
-    page_number: int | None = None
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Identity within a stage: the document, else the file; the page, else the whole."""
-        return (
-            self.doc_id or self.uri or "",
-            _WHOLE if self.page_number is None else self.page_number,
-        )
 
 
 class StageRun:
@@ -80,10 +70,19 @@ class StageRun:
         register(lake, version, gate)
         require_accepted(lake, version.stage, version.name)
         self.epoch = claim_epoch(lake, self.stage, batch)
+        reach("stage.epoch_claimed")
         self.counts: Counter[str] = Counter()
         self.now = datetime.now(UTC)
         mark = published_epoch(lake, self.stage, batch)
         self._published = mark is not None
+        forget_spent(lake, self.stage, batch, mark)
+        self._checkpoint = Checkpoint(lake, self.stage, batch, self.version, mark or 0, self.epoch)
+        self._inputs: Mapping[str, str] = {}
+        self._answered: dict[str, set[int]] = defaultdict(set)
+        self._recorded: Counter[str] = Counter()
+        self._n_files: Counter[str] = Counter()
+        self._recording = True
+        self.resumed = Resumed()
         self._whole = beside is None or published_epoch(lake, beside, batch) == mark
         self._buffers: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._sizes: Counter[str] = Counter()
@@ -91,13 +90,7 @@ class StageRun:
         self._changed = not self._published
         columns = dict.fromkeys(["version", "input_sha256", *TABLES[self.stage].key])
         self._carried = TABLES[self.stage].empty().select(list(columns))
-        self._failures: dict[tuple[str, int], dict[str, Any]] = {}
-        self._earlier = {
-            _failure_key(row): row
-            for row in lake.read("failures", batch=batch)
-            .filter((pl.col("stage") == self.stage) & (pl.col("version") == self.version))
-            .to_dicts()
-        }
+        self.failures = FailureLedger(lake, version, batch, run_id)
 
     # What is current --------------------------------------------------------------------------
 
@@ -136,17 +129,33 @@ class StageRun:
         rows = rows.filter(~self._open_rows(rows, unit, by_page=by_page, settled=settled))
         self._carried = rows.select(self._carried.columns)
         self._changed = self._changed or rows.height < total
-        self._keep_failures(unit, by_page=by_page)
+        pages = set(self._carried.select(unit, "page_number").iter_rows()) if by_page else None
+        self.failures.keep(unit, set(self._carried[unit]), pages)
+        self._resume(inputs, unit, by_page=by_page)
         return self._carried
+
+    def _resume(self, inputs: Mapping[str, str], unit: str, *, by_page: bool) -> None:
+        """Go on from the checkpoint that a run before this one left, if it left one."""
+        self._inputs = inputs
+        kept = self._carried.select(unit, "page_number" if by_page else pl.lit(WHOLE)).iter_rows()
+        found = without_files_that_are_gone(self.lake, self._checkpoint.load())
+        self.resumed = resume(self.lake, self.stage, self.batch, found, inputs, set(kept), unit)
+        self._changed = self._changed or bool(self.resumed.units)
+        for table, files in self.resumed.tables.items():
+            self._files[table] += files
+            self._n_files[table] = len(files)
+        self.failures.take_over(self.resumed.failures)
+        self.counts += self.resumed.counts
+        if self.resumed.units:
+            self.counts["resumed"] = self.resumed.n_units
+        self._recorded = Counter(self.counts)
 
     def _open_rows(
         self, rows: pl.DataFrame, unit: str, *, by_page: bool, settled: Collection[str]
     ) -> pl.Series:
         """Which rows are not final, whole documents at once unless `by_page`."""
-        given_up = {(r[unit], r["page_number"]) for r in self._earlier.values() if r["quarantined"]}
-        retried = {
-            (r[unit], r["page_number"]) for r in self._earlier.values() if not r["quarantined"]
-        }
+        given_up = self.failures.earlier_subjects(unit, quarantined=True)
+        retried = self.failures.earlier_subjects(unit, quarantined=False)
         failed = rows["error_class"].is_not_null() if "error_class" in rows.columns else None
         units = rows[unit].to_list()
         pages = (
@@ -164,18 +173,6 @@ class StageRun:
             open_rows = [u in units_open for u in units]
         return pl.Series(open_rows, dtype=pl.Boolean)
 
-    def _keep_failures(self, unit: str, *, by_page: bool) -> None:
-        """Failures in quarantine stay with the rows that they account for."""
-        kept = set(self._carried[unit])
-        pages = set(self._carried.select(unit, "page_number").iter_rows()) if by_page else set()
-        for key, row in self._earlier.items():
-            page = row["page_number"]
-            stays = (
-                (row[unit], page) in pages if by_page and page is not None else row[unit] in kept
-            )
-            if row["quarantined"] and stays:
-                self._failures[key] = row
-
     def keep_published(self, units: Collection[str], *, unit: str = "doc_id") -> set[str]:
         """Keep every published row of these documents as it is; returns those with a good row.
 
@@ -188,13 +185,33 @@ class StageRun:
         good = rows.filter(pl.col("status") != "failed")[unit].unique().to_list()
         rows = rows.filter(pl.col(unit).is_in(list(units)) & pl.col(unit).is_in(good))
         kept = set(rows[unit])
+        self._drop_new(kept, unit)
         others = self._carried.filter(~pl.col(unit).is_in(list(kept)))
         self._carried = pl.concat([others, rows.select(self._carried.columns)])
-        earlier = self.lake.read("failures", batch=self.batch)
-        for row in earlier.filter(pl.col("stage") == self.stage).to_dicts():
-            if row[unit] in kept:
-                self._failures.setdefault(_failure_key(row), row)
+        self.failures.keep_published(unit, kept)
         return kept
+
+    def _drop_new(self, units: Collection[str], unit: str) -> None:
+        """Drop what was made anew of documents whose published rows stay instead.
+
+        A source may go while its document is being read: some pages are new then, and never all.
+        """
+        self._flush(self.stage)
+        files = []
+        for file in self._files.pop(self.stage, []):
+            gone = lake_frame(self.lake, self.stage, [file], [unit])[unit].is_in(list(units))
+            if gone.any():
+                self._recording = False  # what it answers for no longer lies in its files
+                rows = lake_frame(self.lake, self.stage, [file], TABLES[self.stage].data_columns)
+                rows = rows.filter(~gone)
+                partition = {"batch": self.batch}
+                files += (
+                    [] if rows.is_empty() else [stage_file(self.lake, self.stage, rows, partition)]
+                )
+            else:
+                files.append(file)
+        self._files[self.stage] = files
+        self.failures.drop(unit, units)
 
     def _keep_files(self, table: str, keys: pl.DataFrame) -> None:
         """Keep published files whose rows all stay; of others, copy the rows that do.
@@ -226,6 +243,12 @@ class StageRun:
         """Keys of the published rows that are kept."""
         return self._carried
 
+    def staged(self, table: str, columns: Sequence[str]) -> pl.DataFrame:
+        """Columns of the rows of a table that were written so far, by this run or by the last."""
+        if not self._files[table]:
+            return TABLES[table].empty().select(columns)
+        return lake_frame(self.lake, table, self._files[table], columns)
+
     def add(self, table: str, row: dict[str, Any], size: int) -> None:
         """Add one row (without batch and version); `size` is its rough weight in bytes."""
         self._changed = True
@@ -242,29 +265,38 @@ class StageRun:
             frame = pl.DataFrame(rows, schema=TABLES[table].polars)
             self._files[table].append(stage_file(self.lake, table, frame, {"batch": self.batch}))
 
+    def done(self, unit: str, pages: Collection[int] = (WHOLE,)) -> None:
+        """Say that all rows of these pages, or of a whole document, have been added.
+
+        Now and then that makes them durable: a run after this one goes on from there.
+        """
+        self._answered[unit].update(pages)
+        if self._recording and self._checkpoint.is_due():
+            self._record()
+
+    def _record(self) -> None:
+        """Write what is buffered, and record it with the files since the last record."""
+        for table in list(self._buffers):
+            self._flush(table)
+        tables = {
+            table: tuple(files[self._n_files[table] :])
+            for table, files in self._files.items()
+            if files[self._n_files[table] :]
+        }
+        answered = {
+            unit: (self._inputs[unit], tuple(sorted(pages)))
+            for unit, pages in self._answered.items()
+        }
+        counts = self.counts - self._recorded
+        self._checkpoint.record(MicroBatch(tables, answered, self.failures.take_fresh(), counts))
+        reach("stage.checkpoint_recorded")
+        self._n_files = Counter({table: len(files) for table, files in self._files.items()})
+        self._recorded = Counter(self.counts)
+        self._answered.clear()
+
     def fail(self, subject: Subject, error_class: str, error: str) -> None:
         """Record a failure and charge an attempt: once a run, never when interrupted."""
-        earlier = self._earlier.get(subject.key)
-        attempts = int(earlier["attempts"]) if earlier else 0
-        charged = error_class not in NOT_CHARGED
-        again = earlier is not None and earlier["run_id"] == self.run_id
-        if charged and not again:
-            attempts += 1
-        self._failures[subject.key] = {
-            "batch": self.batch,
-            "doc_id": subject.doc_id,
-            "uri": subject.uri,
-            "page_number": subject.page_number,
-            "stage": self.stage,
-            "version": self.version,
-            "error_class": str(error_class),
-            "error": error,
-            "attempts": attempts,
-            "quarantined": is_quarantined(error_class, attempts),
-            "first_seen_at": earlier["first_seen_at"] if earlier else self.now,
-            "last_seen_at": self.now,
-            "run_id": self.run_id,
-        }
+        self.failures.charge(subject, error_class, error)
         self.counts[f"failed_{error_class}"] += 1
 
     def finish(self, side_tables: Mapping[str, pl.DataFrame] | None = None) -> Staged:
@@ -274,6 +306,8 @@ class StageRun:
             side_tables: For each table published beside the stage's own, the keys of its published
                 rows that go with the carried ones and must be kept.
         """
+        if self._recording and self._answered and self._checkpoint.is_due():
+            self._record()
         keys = [column for column in TABLES[self.stage].key if column != "batch"]
         kept = {**(side_tables or {}), self.stage: self._carried.select(keys)}
         tables: dict[str, tuple[StagedFile, ...]] = {}
@@ -288,12 +322,8 @@ class StageRun:
             version=self.version,
             epoch=self.epoch,
             tables=tables,
-            failures=tuple(self._failures[key] for key in sorted(self._failures)),
-            cleared=tuple(row for key, row in self._earlier.items() if key not in self._failures),
+            failures=self.failures.rows(),
+            cleared=self.failures.cleared(),
             counts=dict(self.counts),
             unchanged=not self._changed,
         )
-
-
-def _failure_key(row: Mapping[str, Any]) -> tuple[str, int]:
-    return Subject(row["doc_id"], row["uri"], row["page_number"]).key

@@ -19,6 +19,7 @@ from typing import Any
 import polars as pl
 
 from io_managers.schemas import TABLES, TableSchema
+from resources.crash_points import reach
 from resources.errors import LakeError, SchemaMismatchError
 from resources.lake.lake import Lake
 
@@ -37,6 +38,8 @@ class StagedFile:
     stats: str
     published: bool = False
     """A file that readers see already and that is kept as it is."""
+    checkpointed: bool = False
+    """A file that an earlier run wrote; another run may have published it meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def stage_file(
     folder = "/".join(f"{column}={value}" for column, value in partition.items())
     path = f"{folder}/part-{uuid.uuid4().hex}.parquet".lstrip("/")
     size = _write_parquet(lake, f"{schema.name}/{path}", data)
+    reach("stage.file_staged")
     return StagedFile(path, data.height, size, _stats(schema, data))
 
 

@@ -8,6 +8,7 @@ import time
 
 import dagster as dg
 
+from resources.crash_points import reach
 from resources.lake.batches import (
     due_batches,
     is_stuck,
@@ -53,6 +54,7 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         requests = []
         for batch in due:
             record_request(lake, batch, time.time())
+            reach("run.before_start")
             tags = {"quire/source": "new_pdfs", **NO_RUN_RETRIES}
             requests.append(dg.RunRequest(partition_key=batch, tags=tags))
         message = f"{seen.message}; {len(due)} runs asked for"

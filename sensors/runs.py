@@ -16,6 +16,7 @@ import dagster as dg
 import psutil
 
 from assets.partitions import PARTITIONS_NAME
+from resources.crash_points import reach
 
 PROCESS_TAG: Final = "quire/process"
 NO_RUN_RETRIES: Final[Mapping[str, str]] = {"dagster/max_retries": "0"}
@@ -55,10 +56,12 @@ def running_batches(instance: dg.DagsterInstance) -> set[str]:
 
 def add_partitions(instance: dg.DagsterInstance, batches: list[str]) -> None:
     """Add batches to the partition set in bulk; the request in a result checks them one by one."""
+    reach("partitions.before_add")
     known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
     fresh = [batch for batch in batches if batch not in known]
     for first in range(0, len(fresh), _ADD_AT_ONCE):
         instance.add_dynamic_partitions(PARTITIONS_NAME, fresh[first : first + _ADD_AT_ONCE])
+    reach("partitions.after_add")
 
 
 def this_process() -> str:

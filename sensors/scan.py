@@ -21,6 +21,7 @@ from deltalake.exceptions import CommitFailedError
 
 from io_managers.schemas import MANIFEST, TIMESTAMP
 from io_managers.versions import COMMIT_TRIES, pause
+from resources.crash_points import reach
 from resources.errors import LakeError
 from resources.lake.lake import Lake
 from resources.landing.sightings import Sighting, list_landing
@@ -199,6 +200,7 @@ def _take(lake: Lake, cuts: Sequence[Cut], rule: CutRule) -> tuple[tuple[str, ..
             cuts = cut_batches(files, rule)
             continue
         ids = [f"b{number + k:08d}" for k in range(1, len(cuts) + 1)]
+        reach("manifest.before_take")
         try:
             write_deltalake(
                 table,
@@ -212,6 +214,7 @@ def _take(lake: Lake, cuts: Sequence[Cut], rule: CutRule) -> tuple[tuple[str, ..
         except CommitFailedError:
             pause(attempt)
             continue
+        reach("manifest.after_take")
         return tuple(ids), len(files)
     raise LakeError("could not take files into the manifest: too many writers, run again")
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 from assets.context import StageContext, chunks, digest, owned_documents, rows_by_document
 from assets.items import do_documents
 from assets.versions import stage_version
-from io_managers.stage_run import StageRun, Subject
+from io_managers.failure_ledger import Subject
+from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from resources.workers.pool import TaskFailure
 
@@ -40,7 +41,9 @@ def build_docs(context: StageContext) -> Staged:
     inputs = _inputs(context, documents)
     carried = set(run.carry(inputs)["doc_id"])
     run.counts["carried"] = len(carried)
-    todo = [d for d in documents if d["doc_id"] not in carried]
+    done = carried | set(run.resumed.units)
+    todo = [d for d in documents if d["doc_id"] not in done]
+    total = len(todo) + len(run.resumed.units)
     for doc_id, record in do_documents(context, _STITCH, _items(context, todo)):
         if isinstance(record, TaskFailure):
             run.fail(Subject(doc_id, None), record.error_class, record.error)
@@ -48,10 +51,11 @@ def build_docs(context: StageContext) -> Staged:
         row = {**record, "doc_id": doc_id, "input_sha256": inputs[doc_id]}
         run.add("docs", row, 500 + 2 * len(row["markdown"]))
         run.counts["documents"] += 1
-        context.progress.report("docs", batch, run.counts["documents"], len(todo))
+        context.progress.report("docs", batch, run.counts["documents"], total)
         run.counts[f"docs_{row['status']}"] += 1
         run.counts["pages"] += row["n_pages"] or 0
         run.counts["tokens"] += row["n_tokens"]
+        run.done(doc_id)
     return run.finish()
 
 

@@ -14,7 +14,8 @@ import polars as pl
 from assets.context import StageContext, digest
 from assets.versions import stage_version
 from io_managers.contents import claim
-from io_managers.stage_run import StageRun, Subject
+from io_managers.failure_ledger import Subject
+from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
 from resources.landing.sightings import local_copy

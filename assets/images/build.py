@@ -6,7 +6,7 @@ Here: the stage's plain function. Not here: how an image is found or encoded (`e
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -14,8 +14,9 @@ import polars as pl
 from assets.context import StageContext, chunks, digest, readable_documents, rows_by_document
 from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
+from io_managers.failure_ledger import Subject
 from io_managers.schemas import IMAGES
-from io_managers.stage_run import StageRun, Subject
+from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from resources.errors import SOURCE_GONE, ErrorClass
 from resources.workers.pool import TaskFailure
@@ -50,6 +51,7 @@ def build_images(context: StageContext) -> Staged:
     run.counts["documents"] = len(documents)
     todo = [d for d in documents if d["doc_id"] not in done]
     writer.total = sum(d["n_pages"] for d in todo)
+    writer.pages = run.resumed.n_units
     _extract(context, writer, todo)
     # Documents whose source is gone were kept or failed: nobody looked for images in them.
     looked_at = {d["doc_id"] for d in todo} - set(run.carried["doc_id"]) - writer.gone
@@ -99,7 +101,11 @@ def _inputs(context: StageContext, documents: Sequence[dict[str, Any]]) -> dict[
     return inputs
 
 
-def _jobs(context: StageContext, documents: Sequence[dict[str, Any]]) -> Iterator[Job]:
+def _jobs(
+    context: StageContext,
+    documents: Sequence[dict[str, Any]],
+    resumed: Mapping[str, Collection[int]],
+) -> Iterator[Job]:
     """What the workers are given of each document, read as they have room for it."""
     columns = ["doc_id", "page_number", "source", "blocks"]
     for chunk in chunks(documents):
@@ -107,13 +113,16 @@ def _jobs(context: StageContext, documents: Sequence[dict[str, Any]]) -> Iterato
         pages = rows_by_document(context.lake, "pages", context.batch, ids, columns, _PICTURES)
         for document in chunk:
             rows = pages.pop(document["doc_id"])
+            answered = resumed.get(document["doc_id"], ())
+            rows = [row for row in rows if row["page_number"] not in answered]
             numbers = [row["page_number"] for row in rows]
-            payload = _payload(context, rows)
-            yield Job(document["doc_id"], document["uri"], numbers, payload, complete=False)
+            if numbers:
+                payload = _payload(context, rows)
+                yield Job(document["doc_id"], document["uri"], numbers, payload, complete=False)
 
 
 def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, Any]]) -> None:
-    jobs = _jobs(context, documents)
+    jobs = _jobs(context, documents, writer.run.resumed.units)
     never_any = _ever_empty(context)
     for result in read_in_slices(context, writer.run, _EXTRACT, jobs, SLICE_PAGES):
         for record, blob in result.records():
@@ -121,9 +130,9 @@ def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, A
         if result.failure is not None:
             if result.failure.error_class in SOURCE_GONE:
                 writer.gone.add(result.task.document)
-                if result.task.document in never_any:
-                    continue  # no image before, and none now
-            writer.fail(result.task.document, result.failure)
+            if result.task.document not in writer.gone & never_any:  # no image before, none now
+                writer.fail(result.task.document, result.failure)
+        writer.run.done(result.task.document, result.task.units)
         writer.pages += len(result.task.units)
         context.progress.report("images", context.batch, writer.pages, writer.total)
 
@@ -151,10 +160,11 @@ class _Writer:
     def __init__(self, run: StageRun, inputs: Mapping[str, str], stored: set[str]) -> None:
         self.run = run
         self.inputs = inputs
-        self.stored = stored
-        self.added: list[str] = []
+        resumed = run.staged("image_data", ["sha256"])["sha256"].to_list()
+        self.stored = stored | set(resumed)
+        self.added: list[str] = resumed
         self.gone: set[str] = set()
-        self.documents: set[str] = set()
+        self.documents: set[str] = set(run.staged("images", ["doc_id"])["doc_id"])
         self.pages = self.total = 0
 
     def add(self, doc_id: str, record: Mapping[str, Any], blob: bytes | None) -> None:

@@ -5,7 +5,7 @@ Here: the stage's plain function. Not here: how a page is read (`read.py` and it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -13,8 +13,9 @@ import polars as pl
 from assets.context import StageContext, readable_documents
 from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
+from io_managers.failure_ledger import Subject
 from io_managers.schemas import PAGES
-from io_managers.stage_run import StageRun, Subject
+from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from resources.errors import SOURCE_GONE
 from resources.workers.pool import TaskFailure
@@ -36,8 +37,8 @@ def build_pages(context: StageContext) -> Staged:
     carried = run.carry({d["doc_id"]: d["doc_id"] for d in documents}, by_page=True)
     run.counts["carried"] = carried.height
     run.counts["documents"] = len(documents)
-    missing = _missing_pages(documents, carried)
-    total = sum(len(pages) for pages in missing.values())
+    missing = _missing_pages(documents, carried, run.resumed.units)
+    total = sum(len(pages) for pages in missing.values()) + run.counts["pages"]
     jobs = _jobs(context, documents, missing)
     for result in read_in_slices(context, run, _READ, jobs, SLICE_PAGES):
         document = result.task.document
@@ -45,14 +46,17 @@ def build_pages(context: StageContext) -> Staged:
             add_page(run, document, record)
         if result.failure is not None:
             fail_pages(run, document, result.failure)
+        run.done(document, result.task.units)
         context.progress.report("pages", context.batch, run.counts["pages"], total)
     return run.finish()
 
 
 def _missing_pages(
-    documents: Sequence[Mapping[str, Any]], carried: pl.DataFrame
+    documents: Sequence[Mapping[str, Any]],
+    carried: pl.DataFrame,
+    resumed: Mapping[str, Collection[int]],
 ) -> dict[str, list[int]]:
-    kept: dict[str, set[int]] = {}
+    kept = {doc_id: set(pages) for doc_id, pages in resumed.items()}
     for doc_id, page in carried.select("doc_id", "page_number").iter_rows():
         kept.setdefault(doc_id, set()).add(page)
     return {

@@ -14,7 +14,8 @@ from assets.context import StageContext, digest, owned_documents
 from assets.items import do_documents
 from assets.summaries.inputs import summarise_rows
 from assets.versions import stage_version
-from io_managers.stage_run import StageRun, Subject
+from io_managers.failure_ledger import Subject
+from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from resources.summariser.base import Summariser, SummaryRecord, without_summary
 from resources.summariser.make import make_summariser
@@ -38,7 +39,9 @@ def build_summaries(context: StageContext) -> Staged:
     failed = set(documents.filter(pl.col("status") == "failed")["doc_id"])
     carried = set(run.carry(inputs, settled=failed)["doc_id"])
     run.counts["carried"] = len(carried)
-    todo = [doc_id for doc_id in inputs if doc_id not in carried]
+    done = carried | set(run.resumed.units)
+    todo = [doc_id for doc_id in inputs if doc_id not in done]
+    total = len(todo) + len(run.resumed.units)
     causes = dict(
         owned_documents(lake, batch).select("doc_id", "error_class").drop_nulls().iter_rows()
     )
@@ -55,7 +58,8 @@ def build_summaries(context: StageContext) -> Staged:
         run.counts[f"summaries_{row['status']}"] += 1
         run.counts["input_tokens"] += row["input_tokens"] or 0
         run.counts["output_tokens"] += row["output_tokens"] or 0
-        context.progress.report("summaries", batch, run.counts["documents"], len(todo))
+        context.progress.report("summaries", batch, run.counts["documents"], total)
+        run.done(record.doc_id)
     return run.finish()
 
 

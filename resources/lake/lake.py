@@ -240,6 +240,26 @@ class Lake:
         except OSError as error:
             raise LakeError(_mend(f"cannot remove {path}", self.root, error)) from error
 
+    def size(self, path: str) -> int | None:
+        """Bytes of an object, or None when it is not there."""
+        filesystem, root = self.filesystem()
+        try:
+            return int(filesystem.size(f"{root}/{path}"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LakeError(_mend(f"cannot read {path}", self.root, error)) from error
+
+    def delete_folder(self, folder: str) -> None:
+        """Remove a folder of small objects; nothing happens when it is not there."""
+        filesystem, root = self.filesystem()
+        try:
+            filesystem.rm(f"{root}/{folder}", recursive=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise LakeError(_mend(f"cannot remove {folder}", self.root, error)) from error
+
     def check_writable(self) -> None:
         """Find out now, with an error that says the mend, whether this lake can be written."""
         if self.local and Path(self.root).exists() and not Path(self.root).is_dir():

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from io_managers.contents import claim
+from io_managers.failure_ledger import Subject
 from io_managers.publish import publish_failures, publish_staged
-from io_managers.stage_run import MICRO_BATCH_BYTES, StageRun, Subject
+from io_managers.stage_run import MICRO_BATCH_BYTES, StageRun
 from io_managers.staging import Staged
 from io_managers.versions import StageVersion, accepted_version, register
 from resources.errors import VersionNotAcceptedError

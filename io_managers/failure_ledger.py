@@ -1,0 +1,134 @@
+"""Failures of one stage in one batch: what earlier runs left, and what this run charges.
+
+Here: whose fault counts how often. Not here: which class means what (`resources/errors.py`), or the
+commit (`publish.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import polars as pl
+
+from io_managers.versions import StageVersion
+from resources.errors import NOT_CHARGED, is_quarantined
+from resources.lake.lake import Lake
+
+_WHOLE_DOCUMENT: Final = -1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a failure is about: a document (or a file that could not be read), maybe one page."""
+
+    doc_id: str | None
+    uri: str | None
+    page_number: int | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Identity within a stage: the document, else the file; the page, else the whole."""
+        return (
+            self.doc_id or self.uri or "",
+            _WHOLE_DOCUMENT if self.page_number is None else self.page_number,
+        )
+
+
+class FailureLedger:
+    """The failures that a run will publish: those that stay, and its own."""
+
+    def __init__(self, lake: Lake, version: StageVersion, batch: str, run_id: str) -> None:
+        """Read what is published of this stage and batch."""
+        self.version = version
+        self.batch = batch
+        self.run_id = run_id
+        self.now = datetime.now(UTC)
+        stage = pl.col("stage") == version.stage
+        self._published = lake.read("failures", batch=batch).filter(stage).to_dicts()
+        ours = [row for row in self._published if row["version"] == version.name]
+        self._earlier = {_key(row): row for row in ours}
+        self._present: dict[tuple[str, int], dict[str, Any]] = {}
+        self._fresh: list[dict[str, Any]] = []
+
+    def earlier_subjects(self, unit: str, *, quarantined: bool) -> set[tuple[str, int | None]]:
+        """Documents (or uris) and pages that failed before, given up or not."""
+        rows = self._earlier.values()
+        return {(r[unit], r["page_number"]) for r in rows if r["quarantined"] == quarantined}
+
+    def keep(
+        self, unit: str, documents: Collection[str], pages: Collection[tuple[str, int]] | None
+    ) -> None:
+        """Failures in quarantine stay with the rows that they account for.
+
+        Args:
+            unit: The column that tells documents apart.
+            documents: Those whose rows stay.
+            pages: The single pages that stay, where pages may stay singly.
+        """
+        for key, row in self._earlier.items():
+            page = row["page_number"]
+            by_page = pages is not None and page is not None
+            stays = (row[unit], page) in (pages or ()) if by_page else row[unit] in documents
+            if row["quarantined"] and stays:
+                self._present[key] = row
+
+    def keep_published(self, unit: str, documents: Collection[str]) -> None:
+        """Every published failure of these documents stays, whatever its version."""
+        for row in self._published:
+            if row[unit] in documents:
+                self._present.setdefault(_key(row), row)
+
+    def take_over(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Failures that a run before this one charged, and could not publish."""
+        self._present |= {_key(row): row for row in rows}
+
+    def drop(self, unit: str, documents: Collection[str]) -> None:
+        """Forget what was charged to these documents."""
+        kept = {key: row for key, row in self._present.items() if row[unit] not in documents}
+        self._present = kept
+
+    def charge(self, subject: Subject, error_class: str, error: str) -> None:
+        """Record a failure and charge an attempt: once a run, never when interrupted."""
+        earlier = self._earlier.get(subject.key)
+        attempts = int(earlier["attempts"]) if earlier else 0
+        again = earlier is not None and earlier["run_id"] == self.run_id
+        if error_class not in NOT_CHARGED and not again:
+            attempts += 1
+        row = {
+            "batch": self.batch,
+            "doc_id": subject.doc_id,
+            "uri": subject.uri,
+            "page_number": subject.page_number,
+            "stage": self.version.stage,
+            "version": self.version.name,
+            "error_class": str(error_class),
+            "error": error,
+            "attempts": attempts,
+            "quarantined": is_quarantined(error_class, attempts),
+            "first_seen_at": earlier["first_seen_at"] if earlier else self.now,
+            "last_seen_at": self.now,
+            "run_id": self.run_id,
+        }
+        self._present[subject.key] = row
+        self._fresh.append(row)
+
+    def take_fresh(self) -> tuple[dict[str, Any], ...]:
+        """What was charged since this was last asked."""
+        fresh = tuple(self._fresh)
+        self._fresh.clear()
+        return fresh
+
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """The failures to publish."""
+        return tuple(self._present[key] for key in sorted(self._present))
+
+    def cleared(self) -> tuple[dict[str, Any], ...]:
+        """Earlier failures that are mended."""
+        return tuple(row for key, row in self._earlier.items() if key not in self._present)
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, int]:
+    return Subject(row["doc_id"], row["uri"], row["page_number"]).key
