@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -87,20 +87,27 @@ def forget_spent(lake: Lake, stage: str, batch: str, published: int | None) -> N
             lake.delete_folder(f"{FOLDER}/{stage}/{batch}/{name}")
 
 
-def checkpointed(lake: Lake) -> dict[tuple[str, str], list[MicroBatch]]:
-    """Every record in the lake, by stage and batch, for audits and for sweeping unused files."""
+def checkpointed(
+    lake: Lake, without: Collection[str] = ()
+) -> dict[tuple[str, str], list[MicroBatch]]:
+    """Every record in the lake, by stage and batch, for audits and for sweeping unused files.
+
+    Folders of records that are left out, such as spent ones, are named from the lake.
+    """
     found: dict[tuple[str, str], list[MicroBatch]] = {}
     for stage in lake.names(FOLDER):
         for batch in lake.names(f"{FOLDER}/{stage}"):
-            for path in _records(lake, f"{FOLDER}/{stage}/{batch}"):
+            for path in _records(lake, f"{FOLDER}/{stage}/{batch}", without):
                 micro_batch = _parse(lake.get(path))
                 if micro_batch is not None:
                     found.setdefault((stage, batch), []).append(micro_batch)
     return found
 
 
-def _records(lake: Lake, folder: str) -> Iterable[str]:
+def _records(lake: Lake, folder: str, without: Collection[str]) -> Iterable[str]:
     for base in lake.names(folder):
+        if f"{folder}/{base}" in without:
+            continue
         for version in lake.names(f"{folder}/{base}"):
             for name in lake.names(f"{folder}/{base}/{version}"):
                 yield f"{folder}/{base}/{version}/{name}"

@@ -1,0 +1,438 @@
+"""Table care changes no row, whatever runs beside it, and removes only what nothing will read."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from io_managers import checkpoints
+from io_managers.checkpoints import checkpointed
+from io_managers.publish import claim_epoch, partition_files, publish, publish_staged
+from io_managers.schemas import DOCS, STAGES
+from io_managers.stage_run import StageRun
+from io_managers.staging import StagedFile, stage_file
+from resources.lake import compaction
+from resources.lake.audit import audit
+from resources.lake.compaction import MANY, compact_table
+from resources.lake.lake import Lake
+from resources.lake.maintenance import KEEP_HOURS, maintain
+from resources.lake.sweeping import EXPIRE_SECONDS, unused_files
+from tests.io_managers.rows import doc_row
+from tests.lakes import ALL_GOOD, Pdf, add_manifest, make_lake, publish_batch, version
+
+SPAWN = multiprocessing.get_context("spawn")
+BATCH = "b00000001"
+DOCUMENTS = tuple(f"d{number:02d}" for number in range(MANY + 2))
+
+
+def nobody() -> tuple[str, ...]:
+    return ()
+
+
+def put(lake: Lake, batch: str, *doc_ids: str, text: str = "words") -> None:
+    """Publish one file a document."""
+    files = []
+    for doc_id in doc_ids:
+        row = {**doc_row(doc_id, batch, text), "version": version("docs").name}
+        frame = pl.DataFrame([row], schema=DOCS.polars)
+        files.append(stage_file(lake, "docs", frame, {"batch": batch}))
+    epoch = claim_epoch(lake, "docs", batch)
+    name = version("docs").name
+    publish(lake, "docs", batch, stage="docs", version=name, epoch=epoch, files=files)
+
+
+def finish(lake: Lake, *batches: str) -> None:
+    """Take a batch and publish every stage but docs, without rows."""
+    for batch in batches:
+        add_manifest(lake, batch, [Pdf(f"{batch}.pdf")])
+        for stage in STAGES:
+            if stage != "docs":
+                name = version(stage).name
+                publish(lake, stage, batch, stage=stage, version=name, epoch=1, files=[])
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Lake:
+    """A lake whose docs of one finished batch lie in ten files."""
+    lake = make_lake(tmp_path / "lake")
+    finish(lake, BATCH)
+    put(lake, BATCH, *DOCUMENTS)
+    return lake
+
+
+def table_version(lake: Lake) -> int:
+    table = lake.open("docs")
+    assert table is not None
+    return table.version()
+
+
+def files_of(lake: Lake, batch: str = BATCH) -> list[str]:
+    table = lake.open("docs")
+    assert table is not None
+    return [row["path"] for row in partition_files(table, {"batch": batch})]
+
+
+def mark(lake: Lake, batch: str = BATCH) -> int | None:
+    table = lake.open("docs")
+    assert table is not None
+    return table.transaction_version(f"docs/{batch}")
+
+
+# Compaction -------------------------------------------------------------------------------------
+
+
+def test_many_small_files_become_one_and_no_row_changes(crowded: Lake) -> None:
+    before, version_before = crowded.read("docs"), table_version(crowded)
+    care = maintain(crowded, nobody)
+    assert [(s.table, s.n_before, s.n_after) for s in care.compacted] == [("docs", 10, 1)]
+    assert len(files_of(crowded)) == 1
+    assert crowded.read("docs").sort("doc_id").equals(before.sort("doc_id"))
+    assert (table_version(crowded), mark(crowded)) == (version_before + 1, 1)
+    log = Path(crowded.root, "docs/_delta_log", f"{version_before + 1:020d}.json").read_text()
+    assert '"dataChange":true' not in log
+    assert maintain(crowded, nobody).lines() == ["nothing to do"]
+
+
+def test_other_readers_see_the_same_rows_before_and_after(crowded: Lake) -> None:
+    before = pl.scan_delta(crowded.table_uri("docs")).collect().sort("doc_id")
+    maintain(crowded, nobody)
+    after = pl.scan_delta(crowded.table_uri("docs")).collect().sort("doc_id")
+    assert after.equals(before)
+
+
+def test_batches_in_a_run_or_not_finished_are_left_alone(crowded: Lake) -> None:
+    put(crowded, "b00000002", *DOCUMENTS)
+    care = maintain(crowded, lambda: {BATCH})
+    assert care.compacted == []
+    assert len(files_of(crowded)) == len(files_of(crowded, "b00000002")) == len(DOCUMENTS)
+
+
+def test_few_files_and_large_files_stay(crowded: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(crowded, BATCH, *DOCUMENTS[:MANY])
+    assert maintain(crowded, nobody).compacted == []
+    put(crowded, BATCH, *DOCUMENTS)
+    monkeypatch.setattr(compaction, "SMALL_BYTES", 100)
+    assert maintain(crowded, nobody).compacted == []
+
+
+def test_rows_held_at_once_are_bounded(crowded: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def measured(*arguments: Any) -> StagedFile:
+        sizes.append(arguments[2].estimated_size())
+        return stage_file(*arguments)
+
+    put(crowded, BATCH, *DOCUMENTS, text="w" * 1000)
+    monkeypatch.setattr(compaction, "ROWS_BYTES", 4000)
+    monkeypatch.setattr("resources.lake.compaction.stage_file", measured)
+    (swap,) = maintain(crowded, nobody).compacted
+    assert (swap.n_before, swap.n_after) == (9, 3)  # the tenth fills no group with another
+    assert max(sizes) <= 4000
+    assert sorted(crowded.read("docs")["doc_id"]) == list(DOCUMENTS)
+
+
+def test_files_that_fill_a_row_group_each_are_not_written_again(
+    crowded: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files_of(crowded)
+    monkeypatch.setattr(compaction, "ROWS_BYTES", 1)
+    assert maintain(crowded, nobody).compacted == []
+    assert files_of(crowded) == before
+
+
+def test_tables_without_batches_are_compacted_too(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    names = [f"b{number:08d}" for number in range(1, MANY + 3)]
+    for name in names:
+        publish_batch(lake, name, [Pdf(f"{name}.pdf")], STAGES[:1])
+    care = maintain(lake, lambda: names)
+    assert {swap.table for swap in care.compacted} == {"manifest", "contents"}
+    assert sorted(lake.read("manifest")["batch"]) == names
+    assert audit(lake) == []
+    publish_batch(lake, "b00000099", [Pdf("one.pdf"), Pdf("copy.pdf", f"{names[0]}.pdf")])
+    assert audit(lake) == []
+
+
+def test_a_partition_that_changed_meanwhile_is_left_as_it_is(
+    crowded: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def published_meanwhile(*arguments: Any) -> StagedFile:
+        put(crowded, BATCH, "newer")
+        return stage_file(*arguments)
+
+    monkeypatch.setattr("resources.lake.compaction.stage_file", published_meanwhile)
+    (swap,) = compact_table(crowded, "docs", {BATCH})
+    assert "next time" in swap.left
+    assert crowded.read("docs")["doc_id"].to_list() == ["newer"]
+    assert unused_files(crowded) == []  # what it wrote for nothing is gone
+
+
+def test_files_that_cannot_be_read_do_not_stop_the_rest(crowded: Lake) -> None:
+    finish(crowded, "b00000002")
+    put(crowded, "b00000002", *(f"e{number}" for number in range(MANY + 1)))
+    Path(crowded.root, "docs", files_of(crowded)[3]).unlink()
+    care = maintain(crowded, nobody)
+    assert [swap.partition["batch"] for swap in care.compacted] == ["b00000002"]
+    assert [subject for subject, _ in care.left] == [f"docs of {BATCH}"]
+
+
+# Beside running writers -------------------------------------------------------------------------
+
+
+def begin(lake: Lake, inputs: dict[str, str], run_id: str) -> StageRun:
+    run = StageRun(lake, version("docs"), BATCH, run_id)
+    kept = set(run.carry(inputs)["doc_id"]) | set(run.resumed.units)
+    for doc_id in sorted(set(inputs) - kept):
+        row = doc_row(doc_id, BATCH, f"{doc_id} {inputs[doc_id]}")
+        run.add("docs", {**row, "input_sha256": inputs[doc_id]}, 10)
+        run.done(doc_id)
+    return run
+
+
+def test_a_run_goes_on_when_the_files_it_keeps_were_compacted(crowded: Lake) -> None:
+    inputs = dict.fromkeys(DOCUMENTS, "i")
+    run = begin(crowded, inputs | {"d03": "2"}, "r1")
+    staged = run.finish()
+    assert sum(file.published for file in staged.tables["docs"]) == len(DOCUMENTS) - 1
+    assert maintain(crowded, nobody).compacted
+    publish_staged(crowded, staged)
+    texts = dict(crowded.read("docs", ["doc_id", "markdown"]).rows())
+    assert texts == dict.fromkeys(DOCUMENTS, "words") | {"d03": "d03 2"}
+    assert pl.scan_delta(crowded.table_uri("docs")).collect().height == len(DOCUMENTS)
+    table = crowded.open("docs")
+    assert table is not None
+    removed = table.vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
+    assert not set(removed) & set(files_of(crowded))
+
+
+Step = tuple[str, frozenset[str]]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["begin", "finish", "publish", "die"]),
+        st.frozensets(st.sampled_from("abcde")),
+    ),
+    max_size=6,
+)
+
+
+class Story:
+    """Runs over one batch, one begun before the last is over, as orphans are."""
+
+    def __init__(self, root: Path, between: Callable[[Lake], object]) -> None:
+        self.lake = make_lake(root)
+        finish(self.lake, BATCH)
+        self.between = between
+        self.inputs = dict.fromkeys("abcde", "1")
+        self.runs: list[StageRun] = []
+        self.count = 0
+
+    def tell(self, steps: list[Step]) -> list[tuple[str, str]]:
+        for step, changed in (*steps, ("begin", frozenset()), ("publish", frozenset())):
+            self.inputs |= dict.fromkeys(changed, f"{self.count}")
+            self.between(self.lake)
+            if step == "begin":
+                self.count += 1
+                self.runs.append(begin(self.lake, dict(self.inputs), f"r{self.count}"))
+            elif self.runs and step == "die":
+                self.runs.pop(0)
+            elif self.runs:
+                staged = self.runs.pop().finish()
+                self.between(self.lake)
+                if step == "publish" and not staged.unchanged:
+                    self.runs.clear()  # what began before it is refused
+                    publish_staged(self.lake, staged)
+        self.between(self.lake)
+        return sorted(self.lake.read("docs", ["doc_id", "markdown"]).rows())
+
+
+@settings(max_examples=8, deadline=None)
+@given(steps=STEPS)
+def test_rows_are_those_without_maintenance(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[Step]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "MANY", 1)
+        patch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+        plain = Story(tmp_path_factory.mktemp("plain"), lambda _: None).tell(steps)
+        cared = Story(tmp_path_factory.mktemp("cared"), lambda lake: maintain(lake, nobody))
+        assert cared.tell(steps) == plain
+
+
+def write_partitions(root: str, worker: int, n: int) -> None:
+    for number in range(n):
+        batch = f"w{worker}-{number}"
+        put(Lake(root), batch, *(f"{batch}-{index}" for index in range(2)))
+
+
+def test_writers_lose_nothing_while_maintenance_loops_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(tmp_path)
+    lake.ensure("docs")
+    monkeypatch.setattr(compaction, "MANY", 1)
+    batches = {f"w{worker}-{number}" for worker in range(4) for number in range(20)}
+    workers = [SPAWN.Process(target=write_partitions, args=(lake.root, w, 20)) for w in range(4)]
+    for worker in workers:
+        worker.start()
+    swaps = []
+    while any(worker.is_alive() for worker in workers):
+        maintain(lake, nobody)
+        swaps += list(compact_table(lake, "docs", batches))
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    swaps += list(compact_table(lake, "docs", batches))
+    compacted = [swap for swap in swaps if swap.n_after < swap.n_before]
+    assert len(compacted) >= len(batches)
+    rows = lake.read("docs", ["batch", "doc_id"])
+    assert sorted(rows["doc_id"]) == sorted(f"{b}-{i}" for b in batches for i in range(2))
+    assert all(mark(lake, batch) == 1 for batch in batches)
+    log = Path(lake.root, "docs/_delta_log")
+    versions = sorted(int(path.stem) for path in log.glob("*.json"))
+    assert versions == list(range(len(versions)))
+    assert table_version(lake) == versions[-1] == len(batches) + len(compacted)
+
+
+# What nothing will read again -------------------------------------------------------------------
+
+
+def age(lake: Lake, path: str, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(Path(lake.root, path), (then, then))
+
+
+def age_all(lake: Lake, seconds: float) -> None:
+    for path in Path(lake.root).rglob("*"):
+        age(lake, str(path), seconds)
+
+
+def stage(lake: Lake, batch: str) -> str:
+    row = {**doc_row("x", batch), "version": version("docs").name}
+    frame = pl.DataFrame([row], schema=DOCS.polars)
+    return f"docs/{stage_file(lake, 'docs', frame, {'batch': batch}).path}"
+
+
+def test_staged_files_that_nothing_names_go_after_three_days(crowded: Lake) -> None:
+    paths = [stage(crowded, BATCH), stage(crowded, "b00000002"), stage(crowded, "b00000003")]
+    age(crowded, paths[0], EXPIRE_SECONDS + 60)
+    age(crowded, paths[1], EXPIRE_SECONDS - 60)
+    age(crowded, paths[2], EXPIRE_SECONDS + 60)
+    found = unused_files(crowded, {"b00000003"})
+    assert [(file.path, file.expired) for file in found] == [(paths[0], True), (paths[1], False)]
+    care = maintain(crowded, lambda: {"b00000003"})
+    assert care.n_unused == 1
+    assert [Path(crowded.root, path).exists() for path in paths] == [False, True, True]
+
+
+def test_however_old_it_is_no_file_of_a_table_goes(crowded: Lake) -> None:
+    publish_batch(crowded, "b00000002", ALL_GOOD)
+    before = {name: crowded.read(name) for name in ("files", "pages", "docs", "image_data")}
+    age_all(crowded, 100 * 86400)
+    maintain(crowded, nobody)
+    age_all(crowded, 100 * 86400)
+    assert maintain(crowded, nobody).n_unused == 0
+    for name, rows in before.items():
+        key = ["batch", *rows.columns[2:4]]
+        assert crowded.read(name).sort(key).equals(rows.sort(key))
+
+
+def test_files_of_a_live_checkpoint_stay_and_spent_ones_expire(
+    crowded: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+    changed = dict.fromkeys(DOCUMENTS, "2")
+    begin(crowded, changed, "died")
+    (records,) = checkpointed(crowded).values()
+    age_all(crowded, EXPIRE_SECONDS + 60)
+    assert unused_files(crowded) == []
+    assert maintain(crowded, nobody).n_unused == 0
+    put(crowded, BATCH, "newer")  # what was recorded is of no use now
+    age_all(crowded, EXPIRE_SECONDS + 60)
+    care = maintain(crowded, nobody)
+    assert (care.n_checkpoints, care.n_unused) == (1, len(records))
+    assert checkpointed(crowded) == {}
+
+
+def test_a_resumed_run_finds_its_files_after_maintenance(
+    crowded: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+    changed = dict.fromkeys(DOCUMENTS, "2")
+    begin(crowded, changed, "died")
+    age_all(crowded, EXPIRE_SECONDS + 60)
+    maintain(crowded, nobody)
+    run = begin(crowded, changed, "next")
+    assert run.resumed.n_units == len(DOCUMENTS)
+
+
+def test_replaced_files_go_after_a_week(crowded: Lake) -> None:
+    old = files_of(crowded)
+    maintain(crowded, nobody)
+    assert maintain(crowded, nobody).n_replaced == 0
+    assert all(Path(crowded.root, "docs", path).exists() for path in old)
+    log = Path(crowded.root, "docs/_delta_log", f"{table_version(crowded):020d}.json")
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "remove" in action:
+            action["remove"]["deletionTimestamp"] -= (KEEP_HOURS + 1) * 3_600_000
+    log.write_text("\n".join(json.dumps(action) for action in actions))
+    assert maintain(crowded, nobody).n_replaced == len(old)
+    assert not any(Path(crowded.root, "docs", path).exists() for path in old)
+    assert sorted(crowded.read("docs")["doc_id"]) == list(DOCUMENTS)
+    assert mark(crowded) == 1
+
+
+def test_only_the_greatest_epoch_stays(crowded: Lake) -> None:
+    for _ in range(3):
+        claim_epoch(crowded, "docs", BATCH)
+    care = maintain(crowded, nobody)
+    assert care.n_epochs == 3
+    assert crowded.names(f"_quire/epochs/docs/{BATCH}") == ["00000004"]
+    assert claim_epoch(crowded, "docs", BATCH) == 5
+
+
+def test_half_written_small_objects_go(crowded: Lake) -> None:
+    for name, seconds in ((".tmp-old", EXPIRE_SECONDS + 60), (".tmp-new", 0)):
+        crowded.put(f"_quire/batches/{name}", b"{")
+        age(crowded, f"_quire/batches/{name}", seconds)
+    assert maintain(crowded, nobody).n_temporary == 1
+    assert crowded.names("_quire/batches") == [".tmp-new"]
+
+
+def test_marks_of_publishing_survive_checkpoints_and_cleaning_of_the_log(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path)
+    batches = [f"b{number:08d}" for number in range(1, 31)]
+    for batch in batches:
+        publish(
+            lake,
+            "docs",
+            batch,
+            stage="docs",
+            version=version("docs").name,
+            epoch=claim_epoch(lake, "docs", batch),
+            files=[],
+        )
+    assert maintain(lake, nobody).log_checkpoints == ["docs"]
+    assert maintain(lake, nobody).log_checkpoints == []
+    log = Path(lake.root, "docs/_delta_log")
+    assert len(list(log.glob("*.json"))) == len(batches) + 1
+    age_all(lake, 40 * 86400)
+    put(lake, "b00000031", "d")
+    maintain(lake, nobody)
+    assert len(list(log.glob("*.json"))) < 5
+    for _ in range(2):
+        assert [mark(lake, batch) for batch in (*batches, "b00000031")] == [1] * 31
+        table = lake.open("docs")
+        assert table is not None
+        table.create_checkpoint()  # made from the one before, the first commits being gone
+        age_all(lake, 40 * 86400)
+        table.cleanup_metadata()
