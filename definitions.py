@@ -16,6 +16,7 @@ from resources.settings import Settings, load_settings
 from resources.telemetry.progress import Progress
 from resources.telemetry.resource import progress_resource
 from resources.workers.resource import workers_resource
+from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
 
 INGEST_JOB = "ingest"
@@ -55,9 +56,11 @@ def build_defs(
         # The UI keeps every event; the terminal of `make dev` needs no line for each.
         config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
     )
+    maintenance = maintain_tables_job(settings)
     return dg.Definitions(
         assets=assets,
-        jobs=[ingest, ingest_now_job(settings)],
+        jobs=[ingest, ingest_now_job(settings), maintenance],
+        schedules=[maintain_tables_schedule(maintenance)],
         sensors=[new_pdfs_sensor(settings, INGEST_JOB)],
         executor=dg.in_process_executor,
         resources={

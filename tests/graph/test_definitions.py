@@ -44,6 +44,9 @@ def test_definitions_load(defs: dg.Definitions) -> None:
     assert job.partitions_def.name == "batches"  # type: ignore[attr-defined]
     defs.resolve_job_def("ingest_now")
     defs.resolve_sensor_def("new_pdfs")
+    defs.resolve_job_def("maintain_tables")
+    schedule = defs.resolve_schedule_def("maintain_tables_daily")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
 
 
 @pytest.mark.parametrize("stage", STAGES)
