@@ -16,6 +16,7 @@ from typing import Final
 
 import dagster as dg
 
+from cli.disk_full import told_of_full_disk
 from cli.interrupts import noting_interrupts
 from definitions import INGEST_JOB, build_defs
 from io_managers.schemas import STAGES
@@ -222,5 +223,8 @@ def _why(outcome: dg.ExecuteInProcessResult) -> str:
             text = event.step_failure_data.user_failure_data
             if text is not None and text.description:
                 return f"{event.step_key}: {text.description}"
-            return f"{event.step_key}: {cause.message.strip()}"
+            message = cause.message.strip()
+            if message.startswith("resources.errors."):  # the class says no more than the text
+                message = message.partition(": ")[2]
+            return f"{event.step_key}: {told_of_full_disk(message) or message}"
     return "the run failed: see it in the UI (make dev)"

@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from cli import audit, export, ingest, quarantine, report, retry, show, status
+from cli.disk_full import told_of_full_disk
 from cli.exit_codes import ExitCode, of_error
 from cli.terminal import say, warn
 from resources.errors import QuireError
@@ -100,6 +101,9 @@ def _help_hint(error: typer.TyperException) -> str:
 
 def _unexpected(error: BaseException) -> str:
     """One line for what nobody foresaw; the traceback goes to a file."""
+    full = told_of_full_disk(str(error))
+    if full is not None:
+        return full
     name = f"{type(error).__name__}: {str(error).strip()[:300]}"
     if isinstance(error, OSError) or type(error).__module__.startswith(
         ("polars", "deltalake", "_")

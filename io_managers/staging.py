@@ -6,6 +6,7 @@ commit (`publish.py`) or which rows are needed (`stage_run.py`).
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -14,6 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import polars as pl
@@ -112,18 +114,29 @@ def _write_parquet(lake: Lake, path: str, data: pl.DataFrame) -> int:
             data.write_parquet(buffer, **options)
             lake.put(path, buffer.getvalue())
             return buffer.tell()
-        target = Path(lake.root) / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            data.write_parquet(file, **options)
-            file.flush()
-            os.fsync(file.fileno())
-            return file.tell()
+        return _write_file(Path(lake.root) / path, data, options)
     except (OSError, pl.exceptions.ComputeError) as error:
         raise LakeError(
             f"cannot write to the lake {lake.root}: {error}. Nothing was published; free space "
             "or mend access, then run again"
         ) from error
+
+
+def _write_file(target: Path, data: pl.DataFrame, options: Mapping[str, Any]) -> int:
+    """Write a whole file or none: half a file on a full disk would keep it full for days."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with target.open("xb") as file:
+            data.write_parquet(file, **options)
+            file.flush()
+            os.fsync(file.fileno())
+            return file.tell()
+    except BaseException as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, pl.exceptions.ComputeError) and disk_usage(target.parent).free < 2**20:
+            # A writer that cannot end its file may say anything, such as "invalid thrift".
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
 
 
 def _stats(schema: TableSchema, data: pl.DataFrame) -> str:
