@@ -1,4 +1,4 @@
-"""The one question that reading commands ask Dagster: which batches are in a run now?
+"""What reading commands ask Dagster: which batches are in a run, and which partitions are there?
 
 Here: a lazy look at the instance of a lake. Not here: where that instance lives (`home.py`) or
 anything that starts a run.
@@ -7,6 +7,7 @@ anything that starts a run.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,8 @@ from cli.home import home_of
 from cli.terminal import warn
 from resources.settings import Settings
 
+_RUNS: Final = Path("history") / "runs.db"
+_STORAGE: Final = re.compile(r"^(run_|event_log_)?storage\s*:", re.MULTILINE)
 _UNFINISHED: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 
 
@@ -25,14 +28,46 @@ def running_batches(settings: Settings) -> frozenset[str]:
     Importing Dagster costs a command over a second, so it is left alone while its run database is
     absent or holds no unfinished run. When Dagster cannot be asked, nothing counts as running.
     """
-    home = home_of(settings)
-    runs = home / "history" / "runs.db"
-    if runs.is_file():
-        if _surely_idle(runs):
-            return frozenset()
-    elif not (os.environ.get("DAGSTER_HOME") and (home / "dagster.yaml").is_file()):
+    home = existing_home(settings)
+    if home is None:
+        return frozenset()
+    runs = home / _RUNS
+    if runs.is_file() and _surely_idle(runs):
         return frozenset()
     return _ask_dagster(home)
+
+
+def existing_home(settings: Settings) -> Path | None:
+    """The home of the lake's Dagster instance; None when opening it would create one."""
+    home = home_of(settings)
+    if (home / _RUNS).is_file():
+        return home
+    given = home / "dagster.yaml"
+    if os.environ.get("DAGSTER_HOME") and given.is_file():
+        try:
+            elsewhere = _STORAGE.search(given.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return None
+        return home if elsewhere else None  # in a database of its own, which may hold runs
+    return None
+
+
+def partitions(settings: Settings) -> frozenset[str] | None:
+    """Names in the partition set of the lake's instance; None without an instance."""
+    home = existing_home(settings)
+    if home is None:
+        return None
+    import dagster as dg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from assets.partitions import PARTITIONS_NAME
+
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            return frozenset(instance.get_dynamic_partitions(PARTITIONS_NAME))
+    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+        warn(f"cannot ask the Dagster instance in {home} for its partitions: {error}")
+        return None
 
 
 def _surely_idle(runs: Path) -> bool:
