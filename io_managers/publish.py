@@ -128,7 +128,7 @@ def _replacement(
     for file in files:
         compacted = file.published and file.path not in kept
         if compacted and lake.size(f"{table}/{file.path}") != file.n_bytes:
-            raise LakeError(f"{table}/{file.path} was replaced meanwhile and is gone: run it again")
+            raise LakeError(f"{table}/{file.path} was replaced meanwhile and is gone: run again")
     added: list[AddAction | RemoveAction] = [
         _add_action(file, partition) for file in files if file.path not in kept
     ]

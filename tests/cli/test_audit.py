@@ -1,4 +1,4 @@
-"""`quire audit` beside the tables (landing zone, partitions, checkpoints, files), and `--repair`."""
+"""`quire audit` beside the tables: landing zone, partitions, checkpoints, files; and `--repair`."""
 
 from __future__ import annotations
 
