@@ -224,7 +224,7 @@ def _why(outcome: dg.ExecuteInProcessResult) -> str:
             if text is not None and text.description:
                 return f"{event.step_key}: {text.description}"
             message = cause.message.strip()
-            if message.startswith("resources.errors."):  # the class says no more than the text
-                message = message.partition(": ")[2]
+            if message.startswith("resources.errors."):  # our own: the text says the mend
+                return f"{event.step_key}: {message.partition(': ')[2]}"
             return f"{event.step_key}: {told_of_full_disk(message) or message}"
     return "the run failed: see it in the UI (make dev)"

@@ -9,7 +9,7 @@ import dagster as dg
 from resources.lake.lake import Lake
 from resources.lake.maintenance import maintain
 from resources.settings import Settings
-from sensors.runs import running_batches
+from sensors.runs import PROCESS_TAG, running_batches, this_process
 
 DAILY = "17 3 * * *"
 """At night, and not on the hour, when everything else begins."""
@@ -23,6 +23,7 @@ def maintain_tables_job(settings: Settings) -> dg.JobDefinition:
         description="Compacts, vacuums, sweeps what crashes left, shortens the logs",
     )
     def _care_for_tables(context: dg.OpExecutionContext) -> None:
+        context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
         lake = Lake(settings.lake, settings.storage_options)
         care = maintain(lake, lambda: running_batches(context.instance))
         for line in care.lines():

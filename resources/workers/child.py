@@ -160,5 +160,7 @@ def _spool_all(records: Iterator[Record], spool: str) -> None:
             try:
                 append_record(file.fileno(), record, blob)
             except OSError as error:
-                text = f"the temporary folder {os.path.dirname(spool)} cannot be written: {error}"
-                raise EngineError(text) from error
+                folder = os.path.dirname(spool)
+                text = f"the temporary folder {folder} cannot be written: {error}"
+                mend = "free space there, or set TMPDIR to another folder, then run again"
+                raise EngineError(f"{text}; {mend}") from error

@@ -12,6 +12,7 @@ import pytest
 from resources.lake.compaction import MANY
 from resources.settings import REPOSITORY_ROOT, Settings
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
+from sensors.runs import PROCESS_TAG, this_process
 from tests.lakes import Pdf, make_lake, publish_batch
 from tests.sensors.runs import make_run
 
@@ -42,6 +43,9 @@ def test_a_run_cares_for_the_tables_and_says_what_it_did(
     os.utime(leftover, (0, 0))
     result = maintain_tables_job(settings).execute_in_process(instance=instance)
     assert result.success
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[PROCESS_TAG] == this_process()  # so that a killed one is ended like the others
     (told,) = (
         event.step_output_data.metadata for event in result.all_events if event.is_successful_output
     )

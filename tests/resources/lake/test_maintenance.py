@@ -187,6 +187,11 @@ def test_files_that_cannot_be_read_do_not_stop_the_rest(crowded: Lake) -> None:
     assert [subject for subject, _ in care.left] == [f"docs of {BATCH}"]
 
 
+def test_a_lake_without_tables_stays_without(lake: Lake) -> None:
+    assert maintain(lake, nobody).lines() == ["nothing to do"]
+    assert not Path(lake.root).exists()
+
+
 # Beside running writers -------------------------------------------------------------------------
 
 
