@@ -44,7 +44,7 @@ def build_docs(context: StageContext) -> Staged:
     done = carried | set(run.resumed.units)
     todo = [d for d in documents if d["doc_id"] not in done]
     total = len(todo) + len(run.resumed.units)
-    for doc_id, record in do_documents(context, _STITCH, _items(context, todo)):
+    for doc_id, record in do_documents(context, run, _STITCH, _items(context, todo)):
         if isinstance(record, TaskFailure):
             run.fail(Subject(doc_id, None), record.error_class, record.error)
             record = _not_stitched(record)  # noqa: PLW2901

@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from assets.context import StageContext, digest
+from assets.in_hand import run_tasks
 from assets.versions import stage_version
 from io_managers.contents import claim
 from io_managers.failure_ledger import Subject
@@ -39,7 +40,7 @@ def build_files(context: StageContext) -> Staged:
     inputs = {row["uri"]: file_input(row) for row in manifest}
     carried = set(run.carry(inputs, unit="uri")["uri"])
     todo = [row for row in manifest if row["uri"] not in carried]
-    triaged = _triage_all(context, todo)
+    triaged = _triage_all(context, run, todo)
     first: dict[str, str] = {}
     for uri, found in sorted(triaged.items()):
         if found["doc_id"]:
@@ -84,7 +85,7 @@ def file_input(row: dict[str, Any]) -> str:
 
 
 def _triage_all(
-    context: StageContext, sightings: Sequence[dict[str, Any]]
+    context: StageContext, run: StageRun, sightings: Sequence[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     with ExitStack() as copies:
@@ -101,7 +102,7 @@ def _triage_all(
                 payload = {"path": path, "passwords": list(context.settings.passwords)}
                 yield Task(row["uri"], _TRIAGE, payload)
 
-        for result in context.workers.run(tasks()):
+        for result in run_tasks(context, run, tasks(), lambda task: [task.document]):
             uri = result.task.document
             for record, _ in result.records():
                 found[uri] = record

@@ -46,7 +46,7 @@ def build_summaries(context: StageContext) -> Staged:
         owned_documents(lake, batch).select("doc_id", "error_class").drop_nulls().iter_rows()
     )
     summariser = make_summariser(context.settings)
-    for record in _records(context, summariser, todo):
+    for record in _records(context, run, summariser, todo):
         row: dict[str, Any] = {**record.as_row(), "input_sha256": inputs[record.doc_id]}
         if row["status"] == "failed" and record.doc_id in failed:
             # The document failed before this stage, which has nothing of its own to charge.
@@ -64,7 +64,7 @@ def build_summaries(context: StageContext) -> Staged:
 
 
 def _records(
-    context: StageContext, summariser: Summariser, todo: Sequence[str]
+    context: StageContext, run: StageRun, summariser: Summariser, todo: Sequence[str]
 ) -> Iterator[SummaryRecord]:
     """One record per document. The extractive summariser is plain work: the workers share it."""
     if summariser.name != "extractive":
@@ -72,7 +72,7 @@ def _records(
             yield from summarise_rows(rows, summariser)
         return
     items = ((row["doc_id"], {"row": row}) for rows in _rows(context, todo) for row in rows)
-    for doc_id, record in do_documents(context, _EXTRACT, items):
+    for doc_id, record in do_documents(context, run, _EXTRACT, items):
         if isinstance(record, TaskFailure):
             yield without_summary(summariser, doc_id, "failed", record.error_class, record.error)
         else:

@@ -16,6 +16,7 @@ import polars as pl
 
 from io_managers.publish import transaction_id
 from io_managers.schemas import STAGES
+from resources.errors import NOT_CHARGED
 from resources.lake.lake import Lake
 
 HEAL_AFTER: Final = (60.0, 300.0, 1800.0)
@@ -109,10 +110,19 @@ def unfinished_batches(lake: Lake) -> list[str]:
     return [batch for batch in batches if batch not in done]
 
 
-def retryable_batches(lake: Lake) -> list[str]:
-    """Batches with a failure that another run may mend, oldest first."""
-    failures = lake.read("failures", ["batch", "quarantined"])
-    return sorted(failures.filter(~pl.col("quarantined"))["batch"].unique())
+def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
+    """Batches with a failure that another run may mend, oldest first.
+
+    Args:
+        lake: Where the failures are.
+        at_once: Only those that a run right now may mend: a server that refuses more, an empty
+            budget or a host that died need time, or somebody.
+    """
+    failures = lake.read("failures", ["batch", "quarantined", "error_class"])
+    failures = failures.filter(~pl.col("quarantined"))
+    if at_once:
+        failures = failures.filter(~pl.col("error_class").is_in([str(c) for c in NOT_CHARGED]))
+    return sorted(failures["batch"].unique())
 
 
 def read_requests(lake: Lake, batch: str) -> Requests:
