@@ -17,6 +17,7 @@ from resources.telemetry.progress import Progress
 from resources.telemetry.resource import progress_resource
 from resources.workers.resource import workers_resource
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
+from sensors.quarantine import quarantine_list_job, quarantine_release_job
 
 INGEST_JOB = "ingest"
 
@@ -57,7 +58,12 @@ def build_defs(
     )
     return dg.Definitions(
         assets=assets,
-        jobs=[ingest, ingest_now_job(settings)],
+        jobs=[
+            ingest,
+            ingest_now_job(settings),
+            quarantine_list_job(settings),
+            quarantine_release_job(settings),
+        ],
         sensors=[new_pdfs_sensor(settings, INGEST_JOB)],
         executor=dg.in_process_executor,
         resources={
