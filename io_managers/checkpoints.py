@@ -99,6 +99,11 @@ def checkpointed(lake: Lake) -> dict[tuple[str, str], list[MicroBatch]]:
     return found
 
 
+def n_records(lake: Lake, stage: str, batch: str) -> int:
+    """How many micro-batches are recorded for a stage and batch."""
+    return len(list(_records(lake, f"{FOLDER}/{stage}/{batch}")))
+
+
 def _records(lake: Lake, folder: str) -> Iterable[str]:
     for base in lake.names(folder):
         for version in lake.names(f"{folder}/{base}"):
