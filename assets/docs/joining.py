@@ -14,11 +14,14 @@ from typing import Final
 from assets.docs.records import SOFT_HYPHEN, Block
 
 _HYPHENS: Final = "-\u2010"
-_WORD: Final = re.compile(r"[^\W\d_]{2,}")
-_BROKEN: Final = re.compile(rf"[^\W\d_]+[{_HYPHENS}]\n[^\W\d_]+")
-_LAST_PART: Final = re.compile(rf"([^\W\d_]+)[{_HYPHENS}]$")
-_FIRST_PART: Final = re.compile(r"[^\W\d_]+")
-_SPACED_HYPHEN: Final = re.compile(rf"([^\W\d_]+)[{_HYPHENS}] +([^\W\d_]+)")
+_RAISED: Final = "\u00b2\u00b3\u00b9\u2070-\u207b"
+_LETTER: Final = rf"[^\W\d_{_RAISED}]"
+"""Raised digits are word characters to Python, and no digits."""
+_WORD: Final = re.compile(rf"{_LETTER}{{2,}}")
+_BROKEN: Final = re.compile(rf"{_LETTER}+[{_HYPHENS}]\n{_LETTER}+")
+_LAST_PART: Final = re.compile(rf"({_LETTER}+)[{_HYPHENS}]$")
+_FIRST_PART: Final = re.compile(rf"{_LETTER}+")
+_SPACED_HYPHEN: Final = re.compile(rf"({_LETTER}+)[{_HYPHENS}] +({_LETTER}+)")
 _URL_TAIL: Final = re.compile(r"(?:(?:https?:/|www\.)\S*[/=&?%_]|\w@)$")
 _URL_DOT: Final = re.compile(r"(?:https?://|www\.)\S*\.$")
 _URL_REST: Final = re.compile(r"[a-z0-9-]+[./]\S")
@@ -38,14 +41,15 @@ _UNSPACED: Final = re.compile(
     "\U00020000-\U0003ffff]"
 )
 _TERMINATED: Final = re.compile(
-    r"[.!?:;\u2026\u3002\uff01\uff1f\uff1a\u061f\u06d4\u0964\u0965]\W*$"
+    rf"[.!?:;\u2026\u3002\uff01\uff1f\uff1a\u061f\u06d4\u0964\u0965][\W{_RAISED}]*$"
 )
 _CASELESS: Final = re.compile(
     "[\u0590-\u08ff\u0900-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
 _RULE: Final = re.compile(r"[-\u2010-\u2015\u2500\u2501_\s]{3,}")
 _NOTE_START: Final = re.compile(
-    r"\s*(?:\d{1,3}(?=\s?[^\W\d_]|\s?[\"'(\u2018\u201c\u00a7])|[*\u2020\u2021\u00a7])"
+    rf"\s*(?:(?:\d{{1,3}}|[{_RAISED}]{{1,3}})(?=\s?{_LETTER}|\s?[\"'(\u2018\u201c\u00a7])"
+    r"|[*\u2020\u2021\u00a7])"
 )
 _ITEM_START: Final = re.compile(
     r"\s*(?:\(?(?:\d{1,3}|[a-zA-Z])[.)]|[^\w\s\"'(\[\u2018\u201c\u300c])\s"

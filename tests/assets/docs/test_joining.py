@@ -38,6 +38,8 @@ NONE = Vocabulary(())
         ("Start . . . . . . . . . 12", "", "Start \u2026 12"),
         ("and so on ...", "", "and so on ..."),
         ("  \n ", "", ""),
+        ("an exam-\nple", "an example\u00b9", "an example"),
+        ("the end\u00b2\nof it", "", "the end\u00b2 of it"),
     ],
 )
 def test_lines_become_one(text: str, words: str, joined: str) -> None:
