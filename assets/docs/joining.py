@@ -36,8 +36,8 @@ _HANGING: Final = frozenset(
 _SHORT_PARTS: Final = frozenset(
     ("be", "bi", "by", "co", "de", "do", "ex", "go", "in", "no", "on", "re", "so", "to", "un", "up")
 )
-# What ends words and is none. In 3.4 million words of English (documentation of a Linux system and of
-# Python packages, reports) a hyphen inside a line stood before one of these three times ("cc-ing").
+# What ends words and is none. In 3.4 million words of English (documentation of a Linux system and
+# of Python packages, reports) three of these stood behind a hyphen inside a line ("cc-ing").
 _ENDING: Final = re.compile(
     "(?:ations?|ational|sions?|tions?|tional(?:ly)?|ments?|ings?|ingly|bles?|bly|bility|bilities"
     "|tives?|tively|tures?|ities|ally|ically|ences?|ances?|[ct]ial|[ct]ially|[ct]ious|i[sz]ed"

@@ -101,6 +101,8 @@ def _needing(blocks: Extracted) -> Iterator[tuple[int, int, bool]]:
         if whole.isascii() and "`" not in whole and not direction:
             continue
         for j, text in enumerate(texts):
+            if 0.01 < abs(block["lines"][j]["dir"][0]) < 0.99:  # boxes of slanted text say little
+                continue
             turned = _RIGHT_TO_LEFT.search(text) or (direction and _NUMBERS.fullmatch(text))
             if turned or _ACCENT.search(text):
                 yield i, j, direction

@@ -29,6 +29,8 @@ _SPACES: Final = re.compile(r"[ \t\u00a0]{2,}|[\t\u00a0]")
 _RAISED_NUMBER: Final = re.compile(
     r"(?=[^0-9]*[0-9])[\s0-9+\-\u2010\u2013\u2212,;.*\u2020\u2021\u00a7]+"
 )
+_FRACTION: Final = ("/", "\u2044", "\u2215")
+"""What follows the numerator of a fraction in small figures; all of it is one number."""
 _SUPERSCRIPTS: Final = str.maketrans(
     "0123456789+-−",
     "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻",
@@ -51,12 +53,13 @@ def _with_raised(line: Line) -> str:
     """
     if not any(span.raised for span in line.spans):
         return line.text
+    follows = [*(span.text.lstrip() for span in line.spans[1:]), ""]
     return "".join(
         [
             span.text.translate(_SUPERSCRIPTS)
-            if span.raised and _RAISED_NUMBER.fullmatch(span.text)
+            if span.raised and _RAISED_NUMBER.fullmatch(span.text) and after[:1] not in _FRACTION
             else span.text
-            for span in line.spans
+            for span, after in zip(line.spans, follows, strict=True)
         ]
     )
 

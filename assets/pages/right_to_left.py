@@ -69,8 +69,14 @@ def touches(before: str, after: str) -> bool:
 
 
 def in_reading_order(chars: Sequence[Char], *, right_to_left: bool) -> list[Char]:
-    """The characters of a line as they are read, in a text of this direction."""
-    clusters = sorted(_clusters(chars), key=lambda cluster: cluster[0].centre)
+    """The characters of a line as they are read, in a text of this direction.
+
+    Where one glyph stands for letters of both directions, boxes say nothing: the line stays.
+    """
+    clusters = _clusters(chars)
+    if any({"L", "R"} <= {_kind(char.text) for char in cluster} for cluster in clusters):
+        return list(chars)
+    clusters.sort(key=lambda cluster: cluster[0].centre)
     row = _with_spaces(clusters)
     kinds = [_kind(cluster[0].text) for cluster in row]
     if not right_to_left:
@@ -113,11 +119,10 @@ def _ligature_end(chars: Sequence[Char], start: int) -> int:
 
 
 def _belongs(char: Char, before: Char) -> bool:
-    """Whether a mark, or a letter without width of its own, belongs to the character before it."""
+    """Whether a mark, or a character without width of its own, belongs to the one before it."""
     if unicodedata.category(char.text[:1])[0] == "M":
         return before.text != " "
-    near = abs(char.x0 - before.x1) <= 0.05 * char.size
-    return _is_empty(char) and char.text.isalpha() and near
+    return _is_empty(char) and abs(char.x0 - before.x1) <= 0.05 * char.size
 
 
 def _is_empty(char: Char) -> bool:

@@ -77,6 +77,13 @@ def test_two_ligatures_in_a_row(read: Read) -> None:
     assert text_of(read, [LAM_ALEF, "\u0644\u0622", "\u0628"]) == "\u0628\u0644\u0622\u0644\u0627"
 
 
+def test_a_glyph_that_stands_for_a_whole_word(read: Read) -> None:
+    word = "".join(reversed(BOOK))
+    assert (
+        text_of(read, [word, *" habibi ", *BOOK, *" and more"]) == f"{word} habibi {word} and more"
+    )
+
+
 def test_letters_by_their_form_are_letters(read: Read) -> None:
     assert text_of(read, ["\ufee1", "\ufefc", "\ufeb3"]) == "\u0633\u0644\u0627\u0645"
 
@@ -151,10 +158,11 @@ def test_raised_numbers_are_told_from_text(read: Read) -> None:
     page.insert_htmlbox(
         (50, 50, 500, 300),
         "<p>Opening hours.<sup>1</sup> Ten is 10<sup>\u22126</sup> CO<sub>2</sub>, the "
-        "21<sup>st</sup>, see<sup>[3]</sup></p><p><sup>1</sup> On working days.</p>",
+        "21<sup>st</sup>, <sup>1</sup>/<sub>4</sub>, see<sup>[3]</sup></p>"
+        "<p><sup>1</sup> On working days.</p>",
     )
     row = read(document)[0]
-    assert "hours.\u00b9 Ten is 10\u207b\u2076 CO2, the 21st, see[3]" in row["text"]
+    assert "hours.\u00b9 Ten is 10\u207b\u2076 CO2, the 21st, 1/4, see[3]" in row["text"]
     assert "\u00b9 On working days." in row["text"]
     assert "hours.<sup>1</sup>" in row["markdown"]
     assert "<sup>1</sup> On" in row["markdown"]
