@@ -1,4 +1,4 @@
-"""Everything is killed at random moments, and started again: the tables end as those of a clean run.
+"""Everything is killed at random moments and started again: the tables end as a clean run's.
 
 With `quire ingest` in every test run; with `dagster dev` (web server, daemon, code server, runs and
 workers) over real PDFs in the slow one, which prints how much work was done twice.
