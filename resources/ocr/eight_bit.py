@@ -21,9 +21,13 @@ from resources.ocr.onnx_file import Message, constant, constants, node, parse_mo
 if TYPE_CHECKING:
     from resources.ocr.onnx_file import Array
 
+REVISION: Final = 1
+"""Raise it with every change of this file that changes the model made."""
 MAX_WEIGHT: Final = 63
 """Seven bits. Processors without VNNI add two products of 8 bits in 16, where full range saturates
 and the same page would read otherwise than elsewhere: 2 × 255 × 63 < 2^15."""
+MAX_BIAS: Final = 2**30
+"""Biases are 32-bit: a channel of all but no weights takes the scale of its bias."""
 LEVELS: Final = 255
 MICROSOFT: Final = "com.microsoft"
 OPSET: Final = 12
@@ -31,6 +35,12 @@ OPSET: Final = 12
 _GELU: Final = ("Div", "Erf", "Add", "Mul", "Mul")
 _SHARING: Final = frozenset({"MaxPool", "Concat"})
 """They move values about, and take integers as long as all of them have one scale."""
+
+
+def recipe() -> str:
+    """A name for all that the integers depend on beside onnxruntime."""
+    settings = (MODEL_SHA256, LAST_LAYER, sorted(RANGES.items()), MAX_WEIGHT, REVISION)
+    return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
 
 
 @cache
@@ -51,7 +61,7 @@ def in_eight_bits(content: bytes) -> bytes:
     model.opset_import.add(domain=MICROSOFT, version=1)
     _Rewriting(model.graph).run()
     del model.graph.value_info[:]
-    done: bytes = model.SerializeToString()
+    done: bytes = model.SerializeToString(deterministic=True)
     return done
 
 
@@ -167,7 +177,7 @@ class _Rewriting:
     def _convolution(self, each: Message) -> set[int]:
         import numpy as np
 
-        source, weights, bias = each.input
+        source, weights, *biases = each.input
         output, done = each.output[0], set()
         users = self._users[output]
         if len(users) == 1 and users[0].op_type == "Relu":
@@ -175,9 +185,12 @@ class _Rewriting:
         if source not in self._integers:
             self._nodes.append(node("QuantizeLinear", self._scaled(source), _integer(source)))
             self._integers.add(source)
-        integers, scales = _seven_bits(self._floats[weights], axis=(1, 2, 3))
         step = np.float32(_step(source))
-        whole = np.rint(self._floats[bias] / (step * scales)).astype(np.int32)
+        n_channels = len(self._floats[weights])
+        bias = self._floats[biases[0]] if biases else np.zeros(n_channels, dtype=np.float32)
+        least = np.abs(bias) / (step * MAX_BIAS)
+        integers, scales = _seven_bits(self._floats[weights], (1, 2, 3), least)
+        whole = np.rint(bias / step / scales).astype(np.int32)
         names = [
             self._add(f"{weights}:8", integers),
             self._add(f"{weights}:scale", scales),
@@ -189,7 +202,7 @@ class _Rewriting:
                 *self._scaled(source, _integer(source)),
                 *names,
                 *self._scale(output),
-                self._add(f"{bias}:{source}:32", whole),
+                self._add(f"{output}:bias", whole),
             ],
             _integer(output),
         )
@@ -205,7 +218,7 @@ class _Rewriting:
         source, weights = each.input
         (after,) = self._users[each.output[0]]
         bias = next(name for name in after.input if name in self._floats)
-        integers, scales = _seven_bits(self._floats[weights], axis=(0,))
+        integers, scales = _seven_bits(self._floats[weights], (0,), 1e-12)
         names = [
             self._add(f"{weights}:8", integers),
             self._add(f"{weights}:scale", scales),
@@ -222,9 +235,7 @@ class _Rewriting:
 
     def _as_float(self, name: str) -> None:
         if name in self._only_integers:
-            self._nodes.append(
-                node("DequantizeLinear", self._scaled(name, _integer(name)), name)
-            )
+            self._nodes.append(node("DequantizeLinear", self._scaled(name, _integer(name)), name))
             self._only_integers.discard(name)
 
     def _one_scale(self, names: list[str]) -> bool:
@@ -261,12 +272,13 @@ def _step(name: str) -> float:
     return max(high - low, 1e-6) / LEVELS
 
 
-def _seven_bits(weights: Array, axis: tuple[int, ...]) -> tuple[Array, Array]:
-    """Weights as whole numbers, and the scale of each output channel."""
+def _seven_bits(weights: Array, axis: tuple[int, ...], least: Any) -> tuple[Array, Array]:  # noqa: ANN401
+    """Weights as whole numbers, and the scale of each output channel, at least `least`."""
     import numpy as np
 
     floats = weights.astype(np.float32)
-    largest = np.maximum(np.abs(floats).max(axis=axis, keepdims=True), 1e-12)
-    scales = (largest / MAX_WEIGHT).astype(np.float32)
-    integers = np.clip(np.rint(floats / scales), -MAX_WEIGHT, MAX_WEIGHT).astype(np.int8)
-    return integers, scales.reshape(-1)
+    largest = np.abs(floats).max(axis=axis)
+    scales = np.maximum(np.maximum(largest / MAX_WEIGHT, least), 1e-12).astype(np.float32)
+    each = scales.reshape([1 if i in axis else n for i, n in enumerate(floats.shape)])
+    integers = np.clip(np.rint(floats / each), -MAX_WEIGHT, MAX_WEIGHT).astype(np.int8)
+    return integers, scales

@@ -49,7 +49,11 @@ _NUMBERS: Final = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
 
 @cache
 def _classes() -> dict[str, type[Message]]:
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    from google.protobuf import (  # type: ignore[import-untyped]
+        descriptor_pb2,
+        descriptor_pool,
+        message_factory,
+    )
 
     file: Any = descriptor_pb2.FileDescriptorProto(
         name="quire_onnx.proto", package="quire_onnx", syntax="proto2"

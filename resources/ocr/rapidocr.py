@@ -15,13 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from resources.ocr.eight_bit import in_eight_bits, is_known
 from resources.ocr.base import OcrLine, OcrUnavailableError
+from resources.ocr.eight_bit import in_eight_bits, is_known, recipe
 
 if TYPE_CHECKING:
     from resources.ocr.base import Image, Quad
 
 RECOGNISER: Final = "PP-OCRv6_rec_small.onnx"
+"""Of the wheel; where it is the one that `eight_bit.py` knows, it runs in integers."""
 LINE_HEIGHT: Final = 48
 """Pixels; the recogniser's input."""
 LINE_WIDTH: Final = 0.85
@@ -93,10 +94,16 @@ class RapidOcr:
 
 
 def version_inputs() -> dict[str, str]:
-    """Version, models (they ship inside the wheel, so the version names them) and settings."""
+    """Version, models (they ship inside the wheel, so the version names them) and settings.
+
+    Raises:
+        OcrUnavailableError: a package or the recogniser is missing or cannot be read.
+    """
     try:
         found = {p: version(p) for p in ("rapidocr", "onnxruntime")}
-    except PackageNotFoundError as error:
+        path = recogniser_path()
+        found["recogniser"] = recipe() if path is not None and is_known(path) else "floats"
+    except (PackageNotFoundError, OSError) as error:
         raise OcrUnavailableError(
             "QUIRE_OCR=rapidocr needs `pip install rapidocr onnxruntime`; or set QUIRE_OCR=off"
         ) from error
@@ -134,7 +141,7 @@ def _load() -> Any:  # noqa: ANN401  # an untyped library
     engine._load_det_model()  # noqa: SLF001  # models load at first use otherwise
     recogniser = engine._load_rec_model()  # noqa: SLF001
     path = recogniser_path()
-    if path is not None and is_known(path):
+    if path is not None and is_known(path):  # `version_inputs` asks the same
         recogniser.session.session = session_of(in_eight_bits(path.read_bytes()))
     return engine
 
