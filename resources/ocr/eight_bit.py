@@ -19,7 +19,7 @@ from resources.ocr.eight_bit_ranges import LAST_LAYER, MODEL_SHA256, RANGES
 from resources.ocr.onnx_file import Message, constant, constants, node, parse_model
 
 if TYPE_CHECKING:
-    from resources.ocr.onnx_file import Array
+    from resources.ocr.onnx_file import Array, Floats
 
 REVISION: Final = 1
 """Raise it with every change of this file that changes the model made."""
@@ -188,7 +188,7 @@ class _Rewriting:
         step = np.float32(_step(source))
         n_channels = len(self._floats[weights])
         bias = self._floats[biases[0]] if biases else np.zeros(n_channels, dtype=np.float32)
-        least = np.abs(bias) / (step * MAX_BIAS)
+        least = (np.abs(bias) / (step * MAX_BIAS)).astype(np.float32)
         integers, scales = _seven_bits(self._floats[weights], (1, 2, 3), least)
         whole = np.rint(bias / step / scales).astype(np.int32)
         names = [
@@ -272,13 +272,14 @@ def _step(name: str) -> float:
     return max(high - low, 1e-6) / LEVELS
 
 
-def _seven_bits(weights: Array, axis: tuple[int, ...], least: Any) -> tuple[Array, Array]:  # noqa: ANN401
+def _seven_bits(
+    weights: Floats, axis: tuple[int, ...], least: Floats | float
+) -> tuple[Array, Floats]:
     """Weights as whole numbers, and the scale of each output channel, at least `least`."""
     import numpy as np
 
-    floats = weights.astype(np.float32)
-    largest = np.abs(floats).max(axis=axis)
+    largest = np.abs(weights).max(axis=axis)
     scales = np.maximum(np.maximum(largest / MAX_WEIGHT, least), 1e-12).astype(np.float32)
-    each = scales.reshape([1 if i in axis else n for i, n in enumerate(floats.shape)])
-    integers = np.clip(np.rint(floats / each), -MAX_WEIGHT, MAX_WEIGHT).astype(np.int8)
+    each = scales.reshape([1 if i in axis else n for i, n in enumerate(weights.shape)])
+    integers = np.clip(np.rint(weights / each), -MAX_WEIGHT, MAX_WEIGHT).astype(np.int8)
     return integers, scales

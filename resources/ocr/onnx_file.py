@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[np.generic]
+    Floats = npt.NDArray[np.float32]
 
 Message: TypeAlias = Any
 """A message of the schema below; protobuf makes their classes while the program runs."""
@@ -123,11 +124,11 @@ def constant(name: str, values: Array) -> Message:
     )
 
 
-def constants(initializers: Iterable[Message]) -> dict[str, Array]:
+def constants(initializers: Iterable[Message]) -> dict[str, Floats]:
     """Initializers of floats by name; others are left out."""
     import numpy as np
 
-    found: dict[str, Array] = {}
+    found: dict[str, Floats] = {}
     for tensor in initializers:
         if tensor.data_type == _NUMBERS["float32"]:
             flat = (
