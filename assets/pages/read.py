@@ -271,7 +271,7 @@ class _Document:
         if unread and not base.problem:
             unread = f"a picture of text could not be read: {unread}"
             base = replace(base, problem=unread, problem_class=ErrorClass.OCR_FAILED)
-        read = [(r, result) for r, result in read if has_text(result, is_scan=is_scan)]
+        read = [(r, result) for r, result in read if has_text(result, r, is_scan=is_scan)]
         if not read:  # a photograph, or a figure with labels
             return base
         results = [result for _, result in read]
