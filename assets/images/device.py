@@ -1,7 +1,7 @@
-"""What a page draws of images: one run of its commands, which hears of images and clips alone.
+"""What a page draws, from one run of its commands that hears of images, or of shapes, alone.
 
-Here: each image as it is drawn, with the box that its clips leave and whether it is drawn plainly.
-Not here: what that makes of a placement (`placements.py`).
+Here: each image as it is drawn, with the box that its clips leave and whether it is drawn plainly;
+and the boxes of all shapes. Not here: what that makes of a placement (`placements.py`).
 
 A text page would list the same images and lay out all of the page's text besides: this run costs
 a third of it where fonts are loaded already, and says what it says together with the boxes.
@@ -47,29 +47,89 @@ def drawn_images(page: pymupdf.Page) -> list[Drawn] | None:
 
     A run that fails says nothing of what is wrong: a text page of the same page will.
     """
-    rotation = page.rotation
+    watch = _Watch()
     try:
-        if rotation:
-            page.set_rotation(0)  # as a text page does, so that the numbers are the same
-        try:
-            watch = _Watch(mupdf.fz_bound_page(page.this))
-            mupdf.fz_run_page(page.this, watch, mupdf.FzMatrix(), mupdf.FzCookie())
-            watch.fz_close_device()
-        finally:
-            if rotation:
-                page.set_rotation(rotation)
+        _run(page, watch, mupdf.FzCookie())
     except (mupdf.FzErrorBase, RuntimeError):
         return None
     return watch.found
 
 
+def drawn_boxes(page: pymupdf.Page, most: int) -> list[Box]:
+    """Boxes of the lines, shapes and images that a page shows, of the page as shown, unordered.
+
+    Each is cut to its clips, unlike those of `page.get_bboxlog`. None of a page with more than
+    `most`, nor of one that cannot be run: the caller can do without.
+    """
+    shapes = _Shapes(most)
+    try:
+        _run(page, shapes, shapes.cookie)
+    except (mupdf.FzErrorBase, RuntimeError):
+        return []
+    if len(shapes.found) > most:
+        return []
+    turn, shown = page.rotation_matrix, page.rect
+    rects = (pymupdf.Rect(box) * turn & shown for box in shapes.found)
+    return [(r.x0, r.y0, r.x1, r.y1) for r in rects if r.is_valid]
+
+
+def _run(page: pymupdf.Page, device: _Watch | _Shapes, cookie: mupdf.FzCookie) -> None:
+    """Run a page as it is before /Rotate, as a text page does, so that the numbers are the same."""
+    rotation = page.rotation
+    if rotation:
+        page.set_rotation(0)
+    try:
+        device.bounds = mupdf.fz_bound_page(page.this)
+        mupdf.fz_run_page(page.this, device, mupdf.FzMatrix(), cookie)
+        device.fz_close_device()
+    finally:
+        if rotation:
+            page.set_rotation(rotation)
+
+
+class _Shapes(mupdf.FzDevice2):  # type: ignore[misc]
+    """Notes the box of each line, shape and image, and stops the run when there are too many."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.bounds = mupdf.FzRect()
+        self.found: list[Box] = []
+        self.cookie = mupdf.FzCookie()
+        self._most = most
+        for name in ("fill_path", "stroke_path", "fill_image", "fill_image_mask"):
+            getattr(self, f"use_virtual_{name}")()
+
+    def _note(self, box: Any) -> None:
+        box = mupdf.ll_fz_intersect_rect(box, mupdf.ll_fz_device_current_scissor(self.m_internal))
+        box = mupdf.ll_fz_intersect_rect(box, self.bounds.internal())
+        if box.x0 <= box.x1 and box.y0 <= box.y1:
+            self.found.append((box.x0, box.y0, box.x1, box.y1))
+            if len(self.found) > self._most:
+                self.cookie.m_internal.abort = 1
+
+    def fill_path(self, *given: Any) -> None:
+        _, path, _, ctm, *_ = given
+        self._note(mupdf.ll_fz_bound_path(path, None, ctm))
+
+    def stroke_path(self, *given: Any) -> None:
+        # Not with its stroke, for whose corners MuPDF allows ten times its width.
+        _, path, _, ctm, *_ = given
+        self._note(mupdf.ll_fz_bound_path(path, None, ctm))
+
+    def fill_image(self, *given: Any) -> None:
+        self._note(mupdf.ll_fz_transform_rect(_UNIT.internal(), given[2]))
+
+    def fill_image_mask(self, *given: Any) -> None:
+        self._note(mupdf.ll_fz_transform_rect(_UNIT.internal(), given[2]))
+
+
 class _Watch(mupdf.FzDevice2):  # type: ignore[misc]
     """Notes each image that a text page would list, and how it is drawn."""
 
-    def __init__(self, page: mupdf.FzRect) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self.bounds = mupdf.FzRect()
         self.found: list[Drawn] = []
-        self._page = page
         self._clips: list[int] = []
         self._groups: list[bool] = []
         for name in (
@@ -88,7 +148,7 @@ class _Watch(mupdf.FzDevice2):  # type: ignore[misc]
             return
         box = mupdf.ll_fz_transform_rect(_UNIT.internal(), ctm)
         box = mupdf.ll_fz_intersect_rect(box, mupdf.ll_fz_device_current_scissor(self.m_internal))
-        box = mupdf.ll_fz_intersect_rect(box, self._page.internal())
+        box = mupdf.ll_fz_intersect_rect(box, self.bounds.internal())
         self.found.append(
             Drawn(
                 self._is_plain(alpha, own_mask),

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 import pymupdf
 
+from assets.images.device import drawn_boxes
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
@@ -23,7 +24,7 @@ from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blo
 from assets.pages.geometry import Box, union
 from assets.pages.layout.blocks import layout_blocks
 from assets.pages.layout.model import LayoutModel, Region, load_models
-from assets.pages.layout.pictures import with_pictures
+from assets.pages.layout.pictures import MAX_DRAWINGS, with_pictures
 from assets.pages.merge import merge_pictures, merge_scans, without_repeats
 from assets.pages.ocr.reading import OcrResult, ocr_region, page_has_ink
 from assets.pages.records import Block, Line, PageText
@@ -322,7 +323,8 @@ class _Document:
     ) -> PageText:
         shown = page.rect
         size = (shown.width, shown.height)
-        blocks = with_pictures(found.blocks, layer.placements, size, found.source)
+        drawn = partial(drawn_boxes, page, MAX_DRAWINGS)
+        blocks = with_pictures(found.blocks, layer.placements, size, found.source, drawn)
         fields, comments = field_blocks(page), [*annotation_blocks(page), *hidden]
         blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
         problem, problem_class = found.problem, found.problem_class
