@@ -21,6 +21,7 @@ import pymupdf
 from pymupdf import mupdf
 
 from assets.images.device import Matrix, drawn_images
+from assets.images.recurring import ImageKey
 
 _MAX_FORMS = 8
 """Forms looked into for images; a page with more is run."""
@@ -56,6 +57,13 @@ class Placement:
     """Is itself a stencil through which a colour is painted: it has no colours of its own."""
     is_shading: bool
     """Is no image of the document but a gradient, which MuPDF lists among the images."""
+    n_bytes: int = 0
+    """As stored in the document, compressed."""
+
+    @property
+    def key(self) -> ImageKey:
+        """What is the same of every placement of this image (`recurring.py`)."""
+        return (self.width, self.height, self.n_bytes)
 
     @property
     def area(self) -> float:
@@ -216,6 +224,7 @@ def _placement(index: int, found: _Found, turn: pymupdf.Matrix, shown: pymupdf.R
         min(shown.height, max(0.0, box.y1)),
     )
     transform = pymupdf.Matrix(*matrix) * turn
+    stored = mupdf.ll_fz_compressed_image_buffer(image.m_internal)
     return Placement(
         index=index,
         bbox=(box.x0, box.y0, box.x1, box.y1),
@@ -232,5 +241,6 @@ def _placement(index: int, found: _Found, turn: pymupdf.Matrix, shown: pymupdf.R
         has_mask=bool(image.mask().m_internal),
         is_stencil=bool(image.imagemask()),
         # Only what MuPDF made itself has no stream behind it; its colours come without its clip.
-        is_shading=not mupdf.fz_compressed_image_buffer(image).m_internal,
+        is_shading=not stored,
+        n_bytes=stored.buffer.len if stored and stored.buffer else 0,
     )

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 import pymupdf
 
 from assets.images.device import drawn_boxes
+from assets.images.recurring import recurring_images
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
@@ -89,6 +90,7 @@ class _Document:
         self._unchecked: str | None = None  # of the page that is open
         self._pdf = open_pdf(self._path, self._passwords, payload.get("doc_id"))
         self._special = SpecialCases(self._pdf)
+        self._recurring = recurring_images(self._pdf)
 
     def __enter__(self) -> Self:
         return self
@@ -324,7 +326,9 @@ class _Document:
         shown = page.rect
         size = (shown.width, shown.height)
         drawn = partial(drawn_boxes, page, MAX_DRAWINGS)
-        blocks = with_pictures(found.blocks, layer.placements, size, found.source, drawn)
+        blocks = with_pictures(
+            found.blocks, layer.placements, size, found.source, drawn, self._recurring
+        )
         fields, comments = field_blocks(page), [*annotation_blocks(page), *hidden]
         blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
         problem, problem_class = found.problem, found.problem_class

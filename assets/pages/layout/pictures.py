@@ -6,12 +6,13 @@ reaches. Not here: placements and what is decoration (`assets/images`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
 from assets.images.placements import Placement
-from assets.images.roles import propose_pictures
+from assets.images.recurring import ImageKey
+from assets.images.roles import propose_pictures, recurs
 from assets.pages.geometry import Box, overlap, share_inside, union
 from assets.pages.layout.reading_order import insertion_index
 from assets.pages.records import Block, Source
@@ -41,18 +42,22 @@ def with_pictures(
     size: tuple[float, float],
     source: Source,
     drawings: Callable[[], Sequence[Box]] = tuple,
+    recurring: Collection[ImageKey] = (),
 ) -> list[Block]:
     """Blocks in reading order with every picture of the page among them, each with its index.
 
     `drawings` gives the boxes of all that is drawn on the page, and is asked when there is a
     drawing among the pictures: the layout model cuts off what reaches far from the rest, such as
-    the end of an axis.
+    the end of an axis. `recurring` are the images that the document repeats: small ones are no
+    pictures, whether the layout found them or not.
 
     A picture of the layout keeps its place; a placement that the layout did not see gets a block of
     its own. A block without one matching placement (a drawing, or tiles) is numbered after them.
     """
-    proposals = propose_pictures(placements, *size, source)
-    result = list(blocks)
+    proposals = propose_pictures(placements, *size, source, recurring)
+    page_area = size[0] * size[1]
+    logos = [p.bbox for p in placements if recurs(p, page_area, recurring)]
+    result = [b for b in blocks if b.kind != "picture" or not _is_any(b.box, logos)]
     seen: set[int] = set()
     for i, block in enumerate(result):
         if block.kind != "picture":
@@ -127,6 +132,10 @@ def _place(blocks: Sequence[Block], picture: Box) -> int:
     )
     first = next(read, None)
     return insertion_index([b.box for b in blocks], picture) if first is None else first
+
+
+def _is_any(block: Box, pictures: Sequence[Box]) -> bool:
+    return any(_is_same(block, picture) for picture in pictures)
 
 
 def _is_same(block: Box, picture: Box) -> bool:
