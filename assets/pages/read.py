@@ -16,6 +16,8 @@ from typing import Any, Final, Self
 
 import pymupdf
 
+from assets.images.device import drawn_boxes
+from assets.images.recurring import recurring_images
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
@@ -23,7 +25,7 @@ from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blo
 from assets.pages.geometry import Box, union
 from assets.pages.layout.blocks import layout_blocks
 from assets.pages.layout.model import LayoutModel, Region, load_models
-from assets.pages.layout.pictures import with_pictures
+from assets.pages.layout.pictures import MAX_DRAWINGS, with_pictures
 from assets.pages.merge import merge_pictures, merge_scans, without_repeats
 from assets.pages.ocr.reading import OcrResult, ocr_region, page_has_ink
 from assets.pages.records import Block, Line, PageText
@@ -88,6 +90,7 @@ class _Document:
         self._unchecked: str | None = None  # of the page that is open
         self._pdf = open_pdf(self._path, self._passwords, payload.get("doc_id"))
         self._special = SpecialCases(self._pdf)
+        self._recurring = recurring_images(self._pdf)
 
     def __enter__(self) -> Self:
         return self
@@ -271,7 +274,7 @@ class _Document:
         if unread and not base.problem:
             unread = f"a picture of text could not be read: {unread}"
             base = replace(base, problem=unread, problem_class=ErrorClass.OCR_FAILED)
-        read = [(r, result) for r, result in read if has_text(result, is_scan=is_scan)]
+        read = [(r, result) for r, result in read if has_text(result, r, is_scan=is_scan)]
         if not read:  # a photograph, or a figure with labels
             return base
         results = [result for _, result in read]
@@ -322,7 +325,10 @@ class _Document:
     ) -> PageText:
         shown = page.rect
         size = (shown.width, shown.height)
-        blocks = with_pictures(found.blocks, layer.placements, size, found.source)
+        drawn = partial(drawn_boxes, page, MAX_DRAWINGS)
+        blocks = with_pictures(
+            found.blocks, layer.placements, size, found.source, drawn, self._recurring
+        )
         fields, comments = field_blocks(page), [*annotation_blocks(page), *hidden]
         blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
         problem, problem_class = found.problem, found.problem_class

@@ -33,7 +33,7 @@ from PIL import Image, UnidentifiedImageError
 from pymupdf import mupdf
 
 from assets.images.extract import ExtractPayload, PageRequest, extract_images
-from assets.images.placements import Box, iter_images
+from assets.images.placements import Box, placed_images
 from assets.images.roles import propose_pictures
 from bench.quality.documents import Source, corpus_sources
 from bench.quality.made_images import made_documents
@@ -128,7 +128,7 @@ def _requests(source: Source) -> list[PageRequest]:
         step = max(1, document.page_count // MAX_PAGES)
         for number in range(1, document.page_count + 1, step):
             page = document.load_page(number - 1)
-            placements = [placement for placement, _ in iter_images(page)]
+            placements = [placed.placement for placed in placed_images(page)]
             proposed = propose_pictures(placements, page.rect.width, page.rect.height, "text_layer")
             following = len(placements)
             pictures: list[Any] = []

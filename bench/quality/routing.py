@@ -23,7 +23,14 @@ from assets.pages.routing.spot_check import agrees
 from assets.pages.routing.text_pictures import look_at
 from assets.pages.text_layer import read_text_layer
 from bench.quality.documents import Source, corpus_sources, read_documents
-from bench.quality.drawn_pictures import TEXT, figure_pages, prose_pages, text_pages
+from bench.quality.drawn_pictures import (
+    TEXT,
+    figure_pages,
+    ornament_pages,
+    prose_pages,
+    strip_pages,
+    text_pages,
+)
 from bench.quality.measured import Case, Measured
 from resources.errors import DocumentError
 from resources.ocr.base import make_engine
@@ -117,6 +124,13 @@ def _pictures() -> Iterator[Measured]:
     alarms = [Case(f"figure {i}", 1.0, str(x)) for i, x in enumerate(figures) if x.is_text]
     yield Measured("pictures of text missed", len(missed) / N_DRAWN, 0.1, "lower", missed, note)
     yield Measured("figures taken for text", len(alarms) / N_DRAWN, 0.02, "lower", alarms, note)
+    strips = [look_at(page, tuple(page.rect)) for page in strip_pages(N_DRAWN)]
+    ornaments = [look_at(page, tuple(page.rect)) for page in ornament_pages(N_DRAWN)]
+    missed = [Case(f"line {i}", 1.0, str(x)) for i, x in enumerate(strips) if not x.is_text_strip]
+    alarms = [Case(f"strip {i}", 1.0, str(x)) for i, x in enumerate(ornaments) if x.is_text_strip]
+    note = f"{N_DRAWN} drawn"
+    yield Measured("lines as pictures missed", len(missed) / N_DRAWN, 0.2, "lower", missed, note)
+    yield Measured("ornaments taken for lines", len(alarms) / N_DRAWN, 0.05, "lower", alarms, note)
 
 
 def _layers(corpus: Path) -> Iterator[Measured]:

@@ -138,6 +138,23 @@ def test_text_in_a_picture_is_read_and_the_picture_kept(read: Read) -> None:
     assert found[-1] == ("picture", "text_layer", 1)
 
 
+def test_lines_that_are_pictures_of_text_are_read(read: Read) -> None:
+    document = pymupdf.open()
+    page = document.new_page(width=400, height=300)
+    for i in range(8):
+        page.insert_text((40, 50 + 14 * i), "Body text of the page stands above the entries here.")
+    for i, entry in enumerate(("Rules of the archive", "Shelves and lamps")):
+        strip = pymupdf.open().new_page(width=320, height=12)
+        strip.insert_text((1, 9), f"{i + 1}.1 {entry} {'.' * (70 - len(entry))} 2{i}", fontsize=9)
+        box = (40, 200 + 18 * i, 360, 212 + 18 * i)
+        page.insert_image(box, pixmap=strip.get_pixmap(dpi=250))
+    (row,) = read(document, ocr="rapidocr")
+    assert (row["status"], row["source"]) == ("ok", "mixed")
+    assert "Rules of the archive" in row["text"]
+    assert "Shelves and lamps" in row["text"]
+    assert kinds(row)[-1] == "text"  # too thin to be pictures
+
+
 def test_a_layer_that_says_otherwise_is_replaced(read: Read) -> None:
     """The codes of the font are shifted by 29, as when its encoding is lost."""
     document = _with_layer("".join(chr(max(32, ord(c) - 29)) for c in TEXT), mode=0)
