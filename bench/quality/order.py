@@ -101,11 +101,12 @@ def agreement(read: Sequence[str], true: Sequence[str]) -> float:
     from rapidfuzz.distance import LCSseq
 
     left = Counter(read) & Counter(true)
-    open_words = (1 - COVER) * left.total()
-    end = 0
-    while end < len(true) and left.total() > open_words:
+    wanted = COVER * left.total()
+    end = found = 0
+    while end < len(true) and found < wanted:
         if left[true[end]]:
             left[true[end]] -= 1
+            found += 1
         end += 1
     shared = (Counter(read) & Counter(true[:end])).total()
     return LCSseq.similarity(read, true[:end]) / shared if shared else 1.0
