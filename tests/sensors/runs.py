@@ -57,7 +57,15 @@ def _origin() -> Any:
         (Path(home) / "dagster.yaml").write_text(_QUEUED, encoding="utf-8")
         code = Path(home) / "code.py"
         code.write_text(_JOB, encoding="utf-8")
-        command = [_COMMANDS / "dagster", "job", "launch", "-f", code, "-j", "nothing"]
+        command: list[str | Path] = [
+            _COMMANDS / "dagster",
+            "job",
+            "launch",
+            "-f",
+            code,
+            "-j",
+            "nothing",
+        ]
         subprocess.run(command, env=_at(home), check=True, capture_output=True)
         with dg.DagsterInstance.from_config(home) as instance:
             (run,) = instance.get_runs()
@@ -68,7 +76,7 @@ def _origin() -> Any:
 def _heartbeat() -> Any:
     """What the daemon says when it lives."""
     with TemporaryDirectory() as home, dg.DagsterInstance.from_config(home) as instance:
-        command = [_COMMANDS / "dagster-daemon", "run", "--empty-workspace"]
+        command: list[str | Path] = [_COMMANDS / "dagster-daemon", "run", "--empty-workspace"]
         with subprocess.Popen(
             command, env=_at(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as daemon:
