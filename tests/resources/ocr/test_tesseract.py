@@ -115,6 +115,8 @@ def test_a_scan_becomes_a_row(engine: Tesseract, image: Image, tmp_path: Path) -
     assert (row["status"], row["source"]) == ("ok", "ocr")
     assert row["engine"] == f"tesseract-{engine.version}"
     assert row["text"].split() == (TEXT * N_LINES).split()
+    (block,) = row["blocks"]
+    assert (block["kind"], block["font_size"]) == ("text", pytest.approx(11, abs=1))
 
 
 @pytest.mark.tesseract
