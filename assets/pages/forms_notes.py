@@ -1,8 +1,7 @@
 """Form fields, comments and hidden text of a page as blocks.
 
 Here: fields as `name: value`, comments, and text that no reader of the page sees, boxes of the page
-as shown. Not here: XFA forms without
-pages of their own (`special.py`).
+as shown. Not here: XFA forms without pages of their own (`routing/special.py`).
 """
 
 from __future__ import annotations

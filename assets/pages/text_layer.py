@@ -2,7 +2,7 @@
 
 Here: one extraction per page, turned into lines in reading direction, and the plain block finder
 (`QUIRE_LAYOUT=off`): MuPDF's own blocks, split where the style changes. Not here: whether the layer
-is sound (`routing.py`) and the layout model's blocks (`layout.py`).
+is sound (`routing/`) and the layout model's blocks (`layout/blocks.py`).
 """
 
 from __future__ import annotations

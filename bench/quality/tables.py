@@ -28,7 +28,7 @@ from typing import Any, Final
 import pymupdf
 
 from bench.quality.documents import Source, corpus_sources, read_documents
-from bench.quality.measured import Case, Measured
+from bench.quality.measured import Case, Measured, Part
 from bench.quality.words import is_sound, words_of
 from resources.errors import DocumentError
 from resources.workers.documents import open_pdf
@@ -68,6 +68,7 @@ def measure(corpus: Path) -> list[Measured]:
     }
     readings = read_documents(sources, wanted, ocr="off")
     cases: list[Case] = []
+    parts: list[Part] = []
     found = asked = 0
     for source in sources:
         reading = readings[source.name]
@@ -83,8 +84,10 @@ def measure(corpus: Path) -> list[Measured]:
             where = f"{source.name} page {table.page} ({table.how}, {truth.total()} cells)"
             note = " ".join(word[:20] for word, _ in lost.most_common(SAMPLE))
             cases.append(Case(where, hit.total() / truth.total(), note))
+            parts.append(Part(source.name, cases[-1].value, truth.total()))
     note = f"{len(cases)} tables, {asked} cells"
-    return [Measured("tables: cell recall", found / max(asked, 1), 0.95, "higher", cases, note)]
+    recall = found / max(asked, 1)
+    return [Measured("tables: cell recall", recall, 0.95, "higher", cases, note, parts)]
 
 
 def true_tables(source: Source) -> list[TrueTable]:

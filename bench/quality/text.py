@@ -39,7 +39,7 @@ from typing import Final
 import pymupdf
 
 from bench.quality.documents import Reading, Source, corpus_sources, read_documents
-from bench.quality.measured import Case, Measured
+from bench.quality.measured import Case, Measured, Part
 from bench.quality.words import is_sound, markdown_text, words_of
 from resources.errors import DocumentError
 from resources.workers.documents import open_pdf
@@ -155,6 +155,11 @@ def _measured(sources: Sequence[Source], n_pages: int, *, layout: bool) -> list[
             "higher",
             [case for c in compared for case in _recall_cases(c)],
             note,
+            [
+                Part(c.name, 1 - c.missing.total() / n, n)
+                for c in compared
+                if (n := c.truth.total())
+            ],
         ),
         Measured(
             f"text: word precision, {which}",
@@ -166,6 +171,7 @@ def _measured(sources: Sequence[Source], n_pages: int, *, layout: bool) -> list[
                 for c in compared
             ],
             f"{written} words written",
+            [Part(c.name, 1 - c.extra.total() / n, n) for c in compared if (n := c.n_written)],
         ),
     ]
 

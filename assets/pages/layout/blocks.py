@@ -1,7 +1,7 @@
 """Blocks of a page from the layout model's regions: which lines each of them holds.
 
 Here: sorting our own lines into the regions. Not here: the regions (`model.py`), the lines
-(`text_layer.py`) and what a heading's level is (`docs`).
+(`../text_layer.py`) and what a heading's level is (`docs`).
 """
 
 from __future__ import annotations

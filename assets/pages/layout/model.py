@@ -1,7 +1,7 @@
 """Regions of a page by PyMuPDF's layout model: what each is, and where.
 
 Here: loading the model with one thread, and asking it about a page of a document opened for it
-alone. Not here: which lines a region holds (`layout.py`), nor the model's parts that were made
+alone. Not here: which lines a region holds (`blocks.py`), nor the model's parts that were made
 quicker (`shortcuts.py`).
 
 `pymupdf4llm.helpers.document_layout.parse_document` is the public way to this model. Its parts are

@@ -1,7 +1,7 @@
 """Parts of a page that OCR reads beside a text layer: pictures that hold text.
 
 Here: which pictures those are, by a look at each, and reading one without losing the page if it
-fails. Not here: which pictures are candidates (`routing.py`), what a look sees
+fails. Not here: which pictures are candidates (`route.py`), what a look sees
 (`text_pictures.py`), and how readings are put together (`../merge.py`).
 """
 

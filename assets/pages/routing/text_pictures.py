@@ -2,7 +2,7 @@
 
 Here: a test of some milliseconds that comes before OCR, which costs seconds; and whether a page
 where OCR found nothing shows anything that could be a letter. Not here: which pictures are looked
-at (`routing.py`), OCR of them, and whether it found text (`read.py`).
+at (`route.py`), OCR of them, and whether it found text (`../ocr`).
 
 Text is many small marks of like height, side by side in long rows, on paper of one shade, and there
 is little else. A plot has rows of labels too, but most of its ink is no letter; a screenshot of a

@@ -1,6 +1,6 @@
 """Which of two readings is kept: what a text layer says, or what OCR reads.
 
-Here: the rules. Not here: who reads what (`read.py`, `routing.py`).
+Here: the rules. Not here: who reads what (`../read.py`, `route.py`).
 """
 
 from __future__ import annotations

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pymupdf
 import pytest
 
+from assets.pages.records import Kind
 from io_managers.schemas import BLOCK, BLOCK_KINDS, PAGES
 from resources.errors import DocumentError, ErrorClass
 from resources.ocr.base import OcrLine, OcrUnavailableError
@@ -26,7 +27,7 @@ def test_a_row_has_the_columns_of_the_schema(read: Read, report: pymupdf.Documen
     assert set(row) == set(PAGES.columns) - NOT_OURS
     fields = {field.name for field in BLOCK.fields}
     assert all(set(block) == fields for block in row["blocks"])
-    assert set(kinds(row)) <= set(BLOCK_KINDS)
+    assert set(kinds(row)) <= set(BLOCK_KINDS) == set(get_args(Kind))
 
 
 def test_a_text_layer_without_layout(read: Read, report: pymupdf.Document) -> None:
