@@ -45,7 +45,11 @@ INDENT: Final = 0.6
 MAX_HEADING_LINES: Final = 2
 MAX_HEADING_CHARS: Final = 100
 MIN_PROSE_CHARS: Final = 60
-"""A text as long as this, or of more lines than one, is prose that a heading can stand above."""
+"""A text as long as this is prose that a heading can stand above."""
+MIN_PROSE_LINES: Final = 2
+"""And of at least as many lines, for their usual distance to be known."""
+SHORT: Final = 0.75
+"""Of the widest line below: a line as wide as this may be a sentence that goes on."""
 MIN_LETTERS: Final = 3
 
 _ITEM: Final = re.compile(
@@ -79,9 +83,7 @@ def paragraphs(rows: Sequence[Line]) -> list[Paragraph]:
         for i, group in enumerate(groups):
             after = groups[i + 1] if i + 1 < len(groups) else None
             heading = (
-                seen_prose
-                and after is not None
-                and _is_heading(group, groups[i - 1 : i], after, run)
+                seen_prose and after is not None and _is_heading(group, groups[i - 1 : i], after)
             )
             found.append(Paragraph(tuple(group), heading))
             seen_prose = seen_prose or _is_prose(group)
@@ -149,11 +151,17 @@ class _Run:
         return ratio > HEADING_RATIO
 
     def _usual(self, group: Sequence[Line], i: int) -> float | None:
-        """The distance of lines here: the paragraph's own, else the smaller ones around."""
+        """The distance of lines here: the paragraph's own, else the smaller ones around.
+
+        None where it is not known: few lines, or type that is larger than what is around.
+        """
         if len(group) > OWN_LINES:
             return median(self._pitches[i - len(group) : i - 1])
-        near = self._pitches[max(0, i - NEAR) : i + NEAR]
-        return quantiles(near, n=4)[0] if len(near) > 3 else None
+        first, end = max(0, i - NEAR), i + NEAR
+        near = self._pitches[first:end]
+        size = median(line.size for line in self._lines[first:end])
+        is_larger = min(group[-1].size, self._lines[i].size) > HEADING_RATIO * size
+        return None if is_larger or len(near) <= OWN_LINES else quantiles(near, n=4)[0]
 
     def _is_full(self, line: Line, i: int) -> bool:
         """Whether a line reaches the right edge that lines around it have."""
@@ -177,38 +185,46 @@ class _Run:
 
 
 def _is_heading(
-    group: Sequence[Line],
-    before: Sequence[Sequence[Line]],
-    after: Sequence[Line],
-    run: Sequence[Line],
+    group: Sequence[Line], before: Sequence[Sequence[Line]], after: Sequence[Line]
 ) -> bool:
     """Whether a short text above prose is set apart from it and from what is before, or centred."""
     text = " ".join(line.text for line in group).strip()
-    if len(group) > MAX_HEADING_LINES or not _is_prose(after) or not _is_named(text):
+    if len(group) > MAX_HEADING_LINES or not _is_prose(after) or not _can_name(text):
         return False
     first, last = group[0], group[-1]
-    left, right = min(x.box[0] for x in run), max(x.box[2] for x in run)
+    near = [*after, *(line for lines in before for line in lines)]
+    left, right = min(x.box[0] for x in near), max(x.box[2] for x in near)
     off = abs((first.box[0] + first.box[2]) - (left + right)) / 2
     if off < first.size and first.box[0] - left > 4 * first.size:
-        return True
-    if first.box[0] - left > 2 * first.size:
+        return _is_capitalised(text)
+    if first.box[0] - left > 2 * first.size or len(after) < MIN_PROSE_LINES:
         return False
-    usual = median([_pitch(a, b) for a, b in itertools.pairwise(after)] or [0.0])
-    if not usual:
-        return False
+    usual = median(_pitch(a, b) for a, b in itertools.pairwise(after))
     above = _pitch(before[-1][-1], first) if before else float("inf")
-    below = _pitch(last, after[0])
-    return above > APART * usual and APART * usual < below < CLOSE * above
+    if not (above > APART * usual and CLOSE * usual < _pitch(last, after[0]) < CLOSE * above):
+        return False
+    widest = max(line.box[2] - line.box[0] for line in after)
+    is_between = bool(before) and before[-1][-1].text.rstrip().endswith(_ENDS)
+    is_short = last.box[2] - last.box[0] < SHORT * widest and after[0].text[:1].isupper()
+    return _is_capitalised(text) or (is_between and is_short)
 
 
-def _is_named(text: str) -> bool:
-    """Whether a text can name a section: no sentence, no caption, its words mostly capitals'."""
+def _can_name(text: str) -> bool:
+    """Whether a text may name a section: no sentence, no caption, no label with its value."""
     if len(text) > MAX_HEADING_CHARS or text.endswith(_STOPS) or _CAPTION.match(text):
         return False
-    if sum(c.isalpha() for c in text) < MIN_LETTERS or text[0].islower():
-        return False
+    return (
+        sum(c.isalpha() for c in text) >= MIN_LETTERS
+        and not text[0].islower()
+        and ": " not in text
+        and _WORD.search(text) is not None
+    )
+
+
+def _is_capitalised(text: str) -> bool:
+    """Whether most of the words are, as in titles."""
     words = _WORD.findall(text)
-    if not words or not words[0][0].isupper():
+    if not words[0][0].isupper():
         return False
     return text[0].isdigit() or 2 * sum(word[0].isupper() for word in words) > len(words)
 
