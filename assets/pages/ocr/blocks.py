@@ -26,6 +26,8 @@ rendered pages of 10-17 pt text: 0.80-0.99."""
 SIDE_PADDING: Final = 0.15
 """White at either side of a box, in its heights, which would close a gutter of 7 pt. Measured with
 RapidOCR on rendered pages of 7-12 pt: median 0.13-0.31, hardly ever under 0.11."""
+OTHER_TYPE: Final = 1.5
+"""A heading and a small line beside it are two things; a row's boxes differ by up to a third."""
 MAX_SKEW_DEGREES: Final = 6.0
 """Of paper in a scanner: 5°, and what the measurement is off by."""
 MIN_SKEW_DEGREES: Final = 0.4
@@ -72,9 +74,21 @@ def ocr_blocks(lines: Sequence[Line], slope: float = 0.0) -> list[Block]:
     body = median(line.size for line in lines)
     heights = median(line.box[3] - line.box[1] for line in lines)
     order = reading_order([_without_padding(line.box) for line in lines], line_height=heights)
-    rows = join_rows([lines[i] for i in order])
+    rows = _rows([lines[i] for i in order])
     blocks = (_block(paragraph, body) for paragraph in paragraphs(rows))
     return [block.moved(_skewed(block.box, slope)) for block in blocks]
+
+
+def _rows(lines: Sequence[Line]) -> list[Line]:
+    """Lines with the pieces of one row joined, unless they are in type of different size."""
+    rows: list[Line] = []
+    like: list[Line] = []
+    for line in lines:
+        if like and max(like[-1].size, line.size) > OTHER_TYPE * min(like[-1].size, line.size):
+            rows += join_rows(like)
+            like = []
+        like.append(line)
+    return rows + join_rows(like)
 
 
 def _block(paragraph: Paragraph, body: float) -> Block:
@@ -95,11 +109,14 @@ def _block(paragraph: Paragraph, body: float) -> Block:
 
 def _kind(paragraph: Paragraph, body: float) -> Kind:
     lines, text = paragraph.lines, paragraph.text
+    if paragraph.role == "footnote":
+        return "footnote"
     if markdown.starts_item(text):
         return "list_item"
     short = len(lines) <= 3 and len(text) <= 150
     large = median(line.size for line in lines) >= HEADING_RATIO * body
-    if paragraph.is_heading or (short and large and sum(c.isalpha() for c in text) >= MIN_LETTERS):
+    large = large and sum(c.isalpha() for c in text) >= MIN_LETTERS
+    if paragraph.role == "heading" or (short and large):
         return "heading"
     return "text"
 

@@ -120,3 +120,41 @@ def test_notes_set_closer_than_the_body_do_not_break_it() -> None:
     body = [(PROSE, 10.4, 0.0)] * 2
     found = ocr_blocks(lines_of([*body, *[(PROSE, 8.0, 0.0)] * 14], jitter=False))
     assert found[0].text.count("\n") >= 1
+
+
+def test_notes_at_the_foot_of_a_column_are_footnotes_the_one_that_goes_on_too() -> None:
+    found = ocr_blocks(
+        lines_of(
+            [
+                *[(PROSE, 10.0, 0.0)] * 8,
+                ("goes on from the note of another column and ends here.", 18.0, 0.0),
+                ("in the same small type, as a sentence may.", 8.0, 0.0),
+                ("7 Another note, which starts with its mark in that type", 8.0, 7.0),
+                *[(PROSE, 8.0, 0.0)] * 2,
+                ("12", 30.0, 140.0),
+            ]
+        )
+    )
+    assert [block.kind for block in found] == ["text", "footnote", "footnote", "text"]
+    assert found[2].text.startswith("7 Another")
+    assert found[3].text == "12"
+
+
+def test_a_numbered_paragraph_in_the_type_of_the_body_is_no_note() -> None:
+    found = ocr_blocks(
+        lines_of(
+            [
+                *[(PROSE, 10.0, 0.0)] * 8,
+                ("7 Another paragraph, which starts with its number", 18.0, 0.0),
+                *[(PROSE, 10.0, 0.0)] * 3,
+            ]
+        )
+    )
+    assert [block.kind for block in found] == ["text", "text"]
+
+
+def test_a_heading_and_a_small_line_beside_it_are_two_blocks() -> None:
+    heading = Line((40.0, 50.0, 190.0, 74.0), (Span("Proposed Rules"),), 19.6, confidence=0.99)
+    beside = Line((200.0, 57.0, 290.0, 68.0), (Span("Register"),), 9.0, confidence=0.99)
+    found = ocr_blocks([heading, beside, *lines_of([(PROSE, 10.0, 0.0)] * 5)])
+    assert [block.text for block in found[:2]] == ["Proposed Rules", "Register"]
