@@ -49,6 +49,8 @@ FOOT_APART: Final = 2.0
 MAX_NOTES: Final = 40
 """Paragraphs at the foot of a column that are looked at."""
 MAX_HEADING_LINES: Final = 2
+MAX_STACKED: Final = 3
+"""Texts below that are looked at: headings of two levels stand above one another, then prose."""
 MAX_HEADING_CHARS: Final = 100
 MIN_PROSE_CHARS: Final = 60
 """A text as long as this is prose that a heading can stand above."""
@@ -95,7 +97,7 @@ def paragraphs(rows: Sequence[Line]) -> list[Paragraph]:
         first_note = _first_note(groups)
         for i, group in enumerate(groups[:first_note]):
             is_heading = seen_prose and _is_heading(
-                group, groups[i - 1 : i], groups[i + 1 : first_note][:1]
+                group, groups[i - 1 : i], groups[i + 1 : first_note][:MAX_STACKED]
             )
             found.append(Paragraph(tuple(group), "heading" if is_heading else "text"))
             seen_prose = seen_prose or _is_prose(group)
@@ -258,9 +260,9 @@ def _is_heading(
     group: Sequence[Line], before: Sequence[Sequence[Line]], following: Sequence[Sequence[Line]]
 ) -> bool:
     """Whether a short text above prose is set apart from it and from what is before, or centred."""
-    text = " ".join(line.text for line in group).strip()
-    after = following[0] if following else ()
-    if len(group) > MAX_HEADING_LINES or not _is_prose(after) or not _can_name(text):
+    text = _text(group)
+    after = next((lines for lines in following if not _may_be_heading(lines)), ())
+    if not _may_be_heading(group) or not _is_prose(after):
         return False
     first, last = group[0], group[-1]
     near = [*after, *(line for lines in before for line in lines)]
@@ -272,20 +274,30 @@ def _is_heading(
         return False
     usual = median(_pitch(a, b) for a, b in itertools.pairwise(after))
     above = _pitch(before[-1][-1], first) if before else float("inf")
-    if not (above > APART * usual and CLOSE * usual < _pitch(last, after[0]) < CLOSE * above):
+    if not (
+        above > APART * usual and CLOSE * usual < _pitch(last, following[0][0]) < CLOSE * above
+    ):
         return False
     widest = max(line.box[2] - line.box[0] for line in after)
-    is_between = bool(before) and before[-1][-1].text.rstrip().endswith(_ENDS)
+    is_between = bool(before) and (_text(before[-1]).endswith(_ENDS) or _may_be_heading(before[-1]))
     is_short = last.box[2] - last.box[0] < SHORT * widest and after[0].text[:1].isupper()
     return _is_capitalised(text) or (is_between and is_short)
 
 
-def _can_name(text: str) -> bool:
-    """Whether a text may name a section: no sentence, no caption, no label with its value."""
-    if len(text) > MAX_HEADING_CHARS or text.endswith(_STOPS) or _CAPTION.match(text):
+def _text(lines: Sequence[Line]) -> str:
+    return " ".join(line.text for line in lines).strip()
+
+
+def _may_be_heading(lines: Sequence[Line]) -> bool:
+    """Whether lines may name a section: no sentence, no caption, no label with its value."""
+    text = _text(lines)
+    if len(lines) > MAX_HEADING_LINES or len(text) > MAX_HEADING_CHARS:
+        return False
+    if text.endswith(_STOPS) or _CAPTION.match(text):
         return False
     return (
         sum(c.isalpha() for c in text) >= MIN_LETTERS
+        and text[0].isalnum()
         and not text[0].islower()
         and ": " not in text
         and _WORD.search(text) is not None

@@ -158,3 +158,19 @@ def test_a_heading_and_a_small_line_beside_it_are_two_blocks() -> None:
     beside = Line((200.0, 57.0, 290.0, 68.0), (Span("Register"),), 9.0, confidence=0.99)
     found = ocr_blocks([heading, beside, *lines_of([(PROSE, 10.0, 0.0)] * 5)])
     assert [block.text for block in found[:2]] == ["Proposed Rules", "Register"]
+
+
+def test_headings_of_two_levels_stand_above_one_another() -> None:
+    found = ocr_blocks(
+        lines_of(
+            [
+                *[(PROSE, 10.0, 0.0)] * 4,
+                ("and it ends here.", 10.0, 0.0),
+                ("Materials and methods", 20.0, 0.0),
+                ("Plant material", 17.0, 0.0),
+                ("Fresh " + PROSE, 15.0, 0.0),
+                *[(PROSE, 10.0, 0.0)] * 3,
+            ]
+        )
+    )
+    assert texts_of(found) == [("text", 5), ("heading", 1), ("heading", 1), ("text", 4)]
