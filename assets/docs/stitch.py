@@ -2,7 +2,8 @@
 
 Here: walking the blocks in order, and which of them are joined. Each decision has its module:
 `furniture.py` (left out), `headings.py` (levels, title), `joining.py` (lines, hyphens, paragraphs),
-`tables.py`, `figures.py`, `render.py` (shapes). Not here: Dagster, tables of the lake, versions.
+`halves.py` (notes and items in two blocks), `tables.py`, `figures.py`, `render.py` (shapes). Not
+here: Dagster, tables of the lake, versions.
 
 Everything is decided from all pages at once, so the result does not depend on how pages were cut
 into tasks. Time and memory are linear in the number of blocks.
@@ -17,8 +18,15 @@ from dataclasses import dataclass, field
 from assets.docs import markup
 from assets.docs.figures import Figures
 from assets.docs.furniture import find_furniture
+from assets.docs.halves import item_goes_on, note_goes_on
 from assets.docs.headings import body_size, decide_headings
-from assets.docs.joining import Vocabulary, continues, is_interruption, is_note, is_rule
+from assets.docs.joining import (
+    Vocabulary,
+    continues,
+    is_interruption,
+    is_note,
+    is_rule,
+)
 from assets.docs.records import (
     Block,
     DocRecord,
@@ -91,6 +99,7 @@ class _Open:
 
     piece: Piece | None = None
     beside: list[Piece] = field(default_factory=list)
+    note: Piece | None = None
 
     def close(self) -> Iterator[Piece]:
         if self.piece is not None:
@@ -116,9 +125,14 @@ def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]], body: float) 
                 continue
             if page.unsupported:
                 yield Piece("aside", [block])
-            elif is_note(block, usual, page.height):
-                state.beside.append(Piece("aside", [block]))
-            elif not is_rule(block):
+            elif is_rule(block):
+                continue
+            elif state.note is not None and note_goes_on(state.note.blocks[-1], block):
+                state.note.blocks.append(block)  # also when it is written already: it stays a piece
+            elif is_note(block, usual, page.height) or block.kind == "footnote":
+                state.note = Piece("aside", [block])
+                state.beside.append(state.note)
+            else:
                 yield from _step(state, block)
     yield from state.close()
 
@@ -157,6 +171,8 @@ def _goes_on(piece: Piece, block: Block, rows: Rows, *, past_figure: bool) -> bo
     last = piece.blocks[-1]
     if last.kind == "table":
         return bool(rows) and is_continued(last, tuple(piece.rows), block, rows)
+    if item_goes_on(last, block, max(b.x1 for b in (*piece.blocks, block))):
+        return True
     return continues(last, block, past_figure=past_figure)
 
 

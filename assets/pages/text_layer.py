@@ -250,7 +250,7 @@ def _joined(row: list[Line]) -> Line:
             spans.append(Span(" "))
         spans.extend(line.spans)
     longest = max(row, key=lambda line: len(line.text))
-    return Line(box_of(row), tuple(spans), longest.size, longest.block)
+    return Line(box_of(row), tuple(spans), longest.size, longest.block, longest.confidence)
 
 
 def _indented(line: Line, left: float) -> Line:

@@ -8,11 +8,12 @@ by boxes). Notes, captions and running headers, mostly set smaller, are written 
 body as it suits the program, so they are left out; so are pages whose stream jumps upwards within a
 column again and again.
 
-The number is the longest common subsequence of words over the words that both sides have. A
-footnote that the true text lacks still costs, as its words stand elsewhere in the truth; the note
-of each case says what is left when runs of three words are compared instead, where such chance is
-rare. Lost and added words are `text.py`'s. Not here: tables' cells (`tables.py`)
-and scans (`scans.py`).
+The number is the longest common subsequence of words over the words that both sides have. What
+stands beside the body (quotes: footnotes, words in pictures) is left out against a true text, which
+has its notes at the end of the document: their words would be looked for chapters away. So are
+numbers: those of pages in a table of contents, which a true text lacks, are found anywhere. The
+note of each case says what the number is with both, and when runs of three words are compared.
+Lost and added words are `text.py`'s. Not here: tables' cells (`tables.py`) and scans (`scans.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +40,9 @@ COVER: Final = 0.99
 """Not all: a stray word far off must not stretch the truth."""
 SIZE_SLACK: Final = 0.04
 """Notes set at 9 for a body of 9.5 points are told apart; rounding of sizes is not."""
-_WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
+_SIGNS: Final = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD: Final = re.compile(rf"[{_SIGNS}]|[^\W_{_SIGNS}]+")
+_QUOTE: Final = re.compile(r"(?m)^>.*$")
 _MARKUP: Final = re.compile(r"<[^<>]{1,80}>|!?\[[^\]]*\]\([^)]*\)|\\(?=[^\w\s])")
 _SOFT_HYPHEN: Final = "\u00ad"
 
@@ -115,7 +119,14 @@ def agreement(read: Sequence[str], true: Sequence[str]) -> float:
 def _against_truth(reading: Reading) -> Case:
     truth = reading.source.truth
     text = truth.read_text(encoding="utf-8", errors="replace") if truth else ""
-    return _case(reading.source.name, words(reading.markdown), words(text))
+    whole = agreement(words(reading.markdown), words(text))
+    read, true = _body(_QUOTE.sub("", reading.markdown)), _body(text)
+    case = _case(reading.source.name, read, true)
+    return replace(case, note=f"{case.note}; {whole:.3f} with notes and numbers")
+
+
+def _body(text: str) -> list[str]:
+    return [word for word in words(text) if not word.isdigit()]
 
 
 def _by_stream(reading: Reading) -> list[Case]:
