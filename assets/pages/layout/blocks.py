@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assets.pages import markdown
-from assets.pages.geometry import Box, area, holds_centre, share_inside
+from assets.pages.geometry import Box, area, share_inside
 from assets.pages.layout.model import Region
 from assets.pages.layout.reading_order import insertion_index, reading_order
-from assets.pages.layout.table_columns import split_columns
+from assets.pages.layout.table_cells import table_texts
 from assets.pages.records import Block, Line, body_size
 from assets.pages.text_layer import (
     TextLayer,
@@ -119,38 +119,10 @@ def _items(lines: list[Line]) -> Iterator[list[Line]]:
 
 
 def _table(region: Region, words: Sequence[tuple[Box, str]]) -> Block:
-    inside = [box for box, _ in words if holds_centre(region.box, box)]
-    columns = split_columns(region.rows, region.columns, inside)
-    cells: list[list[list[str]]] = [
-        [[] for _ in range(len(columns) + 1)] for _ in range(len(region.rows) + 1)
-    ]
-    for box, word in words:
-        if holds_centre(region.box, box):
-            x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-            row = sum(edge <= y for edge in region.rows)
-            column = sum(edge <= x for edge in columns)
-            cells[row][column].append(word)
-    texts = [[markdown.clean(" ".join(cell)) for cell in row] for row in cells]
-    texts = _without_empty([row for row in texts if any(row)])
+    texts = table_texts(region, words)
     return Block(
         kind="table",
         box=region.box,
         text="\n".join("\t".join(row).rstrip() for row in texts),
         markdown=markdown.table(texts),
     )
-
-
-def _without_empty(rows: list[list[str]]) -> list[list[str]]:
-    """Rows without empty columns, and without those that hold a heading and nothing below it.
-
-    Over a column of numbers set to the right, the model finds a column of its own for the heading.
-    """
-    columns = [list(column) for column in zip(*rows, strict=True) if any(column)]
-    merged: list[list[str]] = []
-    for column in columns:
-        last = merged[-1] if merged else None
-        if last and last[0] and not any(last[1:]) and not column[0]:
-            last[1:] = column[1:]
-        else:
-            merged.append(column)
-    return [list(row) for row in zip(*merged, strict=True)]

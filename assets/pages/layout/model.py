@@ -24,6 +24,7 @@ from typing import Any, Final
 import pymupdf
 
 from assets.pages.geometry import Box, overlap
+from assets.pages.layout.rulings import rulings_in
 from assets.pages.layout.shortcuts import install, without_image_bytes
 from assets.pages.records import Kind
 from resources.workers.child import HELD_BACK
@@ -49,12 +50,17 @@ FIXED_SIZE_MODELS: Final = ("feature_imf", "table_grid")
 
 @dataclass(frozen=True)
 class Region:
-    """A region of the layout model; `rows` and `columns` are the inner edges of a table's cells."""
+    """A region of the layout model.
+
+    `rows` and `columns` are the inner edges of a table's cells as the model sees them, `rulings`
+    the lines that the page draws there.
+    """
 
     kind: Kind
     box: Box
     rows: tuple[float, ...] = ()
     columns: tuple[float, ...] = ()
+    rulings: tuple[Box, ...] = ()
 
 
 class LayoutModel:
@@ -89,7 +95,7 @@ class LayoutModel:
         dl.utils.clean_pictures(page, blocks)
         dl.utils.add_image_orphans(page, blocks)
         ordered = dl.utils.find_reading_order(page.rect, blocks, page.layout_information)
-        return [_region(found, grids) for found in ordered]
+        return [_region(found, grids, blocks) for found in ordered]
 
 
 def load_models() -> None:
@@ -104,7 +110,9 @@ def _is_usable(raw: dict[str, Any]) -> bool:
     return raw["class_name"] != "table" or bool(raw.get("table_grid"))
 
 
-def _region(found: Sequence[Any], grids: dict[tuple[Any, ...], Any]) -> Region:
+def _region(
+    found: Sequence[Any], grids: dict[tuple[Any, ...], Any], blocks: Sequence[dict[str, Any]]
+) -> Region:
     x0, y0, x1, y1, name = found
     box = (float(x0), float(y0), float(x1), float(y1))
     kind = KINDS.get(name, "text")
@@ -115,7 +123,7 @@ def _region(found: Sequence[Any], grids: dict[tuple[Any, ...], Any]) -> Region:
     grid = grids[key]
     rows = tuple(float(key[1] + y) for y in grid.h_lines)
     columns = tuple(float(key[0] + x) for x in grid.v_lines)
-    return Region(kind, box, rows, columns)
+    return Region(kind, box, rows, columns, rulings_in(blocks, box))
 
 
 @cache
