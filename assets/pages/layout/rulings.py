@@ -10,16 +10,18 @@ one cell, and a cell over two columns is too.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+import pymupdf
+
 from assets.pages.geometry import Box
 
-VECTOR: Final = 3
-"""The type of a block of a text page that is a drawing (`FZ_STEXT_BLOCK_VECTOR`)."""
-WHITE: Final = 0xFFFFFF
+WHITE: Final = (1.0, 1.0, 1.0)
+MAX_SLANT: Final = 1.0
+"""Points that the ends of a line may be off."""
 MAX_THICKNESS: Final = 3.0
 """Points; rulings are 0.2 to 2 points thick, and the least type that is read is 4 points high."""
 MIN_LENGTH: Final = 6.0
@@ -30,6 +32,9 @@ MIN_COVERED: Final = 0.8
 link covers less, and rulings drawn cell by cell leave gaps at the corners."""
 MAX_CUT: Final = 0.05
 """The share of words that a ruling may run through; a grid goes around its words."""
+STEP: Final = 8.0
+SLACK: Final = 1.0
+"""Points by which an underline may be longer than its words."""
 MAX_LINES: Final = 400
 """Edges each way; more are hatchings and charts."""
 
@@ -52,39 +57,47 @@ class Grid:
         return row, column
 
 
-def rulings_in(blocks: Iterable[Mapping[str, Any]], box: Box) -> tuple[Box, ...]:
-    """The lines drawn in and around a box, each as a thin box.
+def drawn_lines(page: pymupdf.Page) -> list[Box]:
+    """All lines that a page draws along its sides, each as a thin box; none where it draws charts.
 
-    Args:
-        blocks: those of a text page that collects vectors (`extractDICT`), in the frame of the box.
-        box: the table.
+    The boxes of a text page's vectors are nearly these, and free; but around a stroke they are
+    wider than the line by up to ten times its width (the limit of its mitres).
     """
-    x0, y0, x1, y1 = box[0] - MARGIN, box[1] - MARGIN, box[2] + MARGIN, box[3] + MARGIN
-    found: list[Box] = []
-    for block in blocks:
-        if block["type"] != VECTOR or not block["isrect"] or not block["alpha"]:
-            continue
-        a0, b0, a1, b1 = block["bbox"]
-        if a1 < x0 or a0 > x1 or b1 < y0 or b0 > y1:
-            continue
-        if block["color"] != WHITE or block["stroked"]:
-            found.extend(_edges((a0, b0, a1, b1)))
-    clipped = ((max(a, x0), max(b, y0), min(c, x1), min(d, y1)) for a, b, c, d in found)
-    return tuple(dict.fromkeys(r for r in clipped if max(r[2] - r[0], r[3] - r[1]) >= MIN_LENGTH))
+    lines: list[Box] = []
+    for path in page.get_cdrawings():
+        if "s" in path["type"] and path["color"] != WHITE:
+            for item in path["items"]:
+                lines.extend(_stroked(item))
+        elif "f" in path["type"] and path["fill"] != WHITE:
+            # The sides of a filled rectangle are no lines: shading runs over rows as it likes.
+            x0, y0, x1, y1 = path["rect"]
+            if min(x1 - x0, y1 - y0) <= MAX_THICKNESS:
+                lines.append((x0, y0, x1, y1))
+    return [x for x in lines if max(x[2] - x[0], x[3] - x[1]) >= MIN_LENGTH]
 
 
-def _edges(box: Box) -> Iterator[Box]:
-    """A line as it is, a rectangle as its four sides; dots are nothing."""
-    x0, y0, x1, y1 = box
-    if min(x1 - x0, y1 - y0) <= MAX_THICKNESS:
-        yield box
-    else:
+def _stroked(item: tuple[Any, ...]) -> Iterator[Box]:
+    """A straight line as it is, a rectangle as its four sides."""
+    if item[0] == "l":
+        (ax, ay), (bx, by) = item[1], item[2]
+        if min(abs(ax - bx), abs(ay - by)) <= MAX_SLANT:
+            yield (min(ax, bx), min(ay, by), max(ax, bx), max(ay, by))
+    elif item[0] == "re":
+        x0, y0, x1, y1 = item[1]
         yield from ((x0, y0, x1, y0), (x0, y1, x1, y1), (x0, y0, x0, y1), (x1, y0, x1, y1))
+
+
+def rulings_in(lines: Sequence[Box], box: Box) -> tuple[Box, ...]:
+    """The parts of lines that stand in and around a box."""
+    x0, y0, x1, y1 = box[0] - MARGIN, box[1] - MARGIN, box[2] + MARGIN, box[3] + MARGIN
+    near = (r for r in lines if r[2] > x0 and r[0] < x1 and r[3] > y0 and r[1] < y1)
+    clipped = ((max(a, x0), max(b, y0), min(c, x1), min(d, y1)) for a, b, c, d in near)
+    return tuple(dict.fromkeys(r for r in clipped if max(r[2] - r[0], r[3] - r[1]) >= MIN_LENGTH))
 
 
 def drawn_grid(rulings: Sequence[Box], words: Sequence[Box]) -> Grid | None:
     """The grid that these lines draw around these words; None when it is less than two by two."""
-    flat, tall = _by_direction(rulings)
+    flat, tall = _by_direction(_without_underlines(rulings, words))
     rows, columns = _positions(flat), _positions(tall)
     if not words or not rows or not columns:
         return None
@@ -107,8 +120,27 @@ def drawn_rows(rulings: Sequence[Box], words: Sequence[Box]) -> tuple[float, ...
     if not words:
         return ()
     left, right = min(w[0] for w in words), max(w[2] for w in words)
-    flat, _ = _by_direction(rulings)
+    flat, _ = _by_direction(_without_underlines(rulings, words))
     return tuple(y for y in _positions(flat) if _covered(flat, y, left, right))
+
+
+def _without_underlines(rulings: Sequence[Box], words: Sequence[Box]) -> list[Box]:
+    """Rulings without those that stand within the height of words and are no longer than they."""
+    by_height: dict[int, list[Box]] = {}
+    for box in words:
+        for step in range(int(box[1] // STEP), int(box[3] // STEP) + 1):
+            by_height.setdefault(step, []).append(box)
+
+    def underlines(x0: float, y: float, x1: float) -> bool:
+        over = [
+            b for b in by_height.get(int(y // STEP), ()) if (b[1] + b[3]) / 2 < y <= b[3] + SLACK
+        ]
+        over = [b for b in over if x0 - SLACK <= (b[0] + b[2]) / 2 <= x1 + SLACK]
+        return bool(over) and (
+            min(b[0] for b in over) <= x0 + SLACK and max(b[2] for b in over) >= x1 - SLACK
+        )
+
+    return [r for r in rulings if not underlines(r[0], (r[1] + r[3]) / 2, r[2])]
 
 
 _Segment = tuple[float, float, float]
