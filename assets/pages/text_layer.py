@@ -18,6 +18,7 @@ import pymupdf
 from assets.images.placements import Placement, hidden, image_blocks, placements_of
 from assets.pages import markdown
 from assets.pages.geometry import Box, Turn, holds_centre, shared_height
+from assets.pages.layout.monospace import mark_monospaced
 from assets.pages.layout.reading_order import is_plausible, reading_order
 from assets.pages.records import Block, Ink, Kind, Line, Span, body_size, box_of
 
@@ -88,6 +89,7 @@ def read_text_layer(page: pymupdf.Page) -> TextLayer:
     images = image_blocks(textpage)
     with hidden(images):
         blocks = textpage.extractDICT()["blocks"]
+    mark_monospaced(page, blocks)
     rotation, shown = page.rotation, page.rect
     degrees = _reading_rotation(blocks, rotation)
     bare = (shown.width, shown.height) if rotation % 180 == 0 else (shown.height, shown.width)

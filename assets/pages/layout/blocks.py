@@ -7,13 +7,24 @@ Here: sorting our own lines into the regions. Not here: the regions (`model.py`)
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Final
 
 from assets.pages import markdown
 from assets.pages.geometry import Box, area, share_inside
 from assets.pages.layout.model import Region
+from assets.pages.layout.monospace import (
+    follows,
+    has_code_signs,
+    is_mono,
+    is_typewritten,
+    set_in_columns,
+)
 from assets.pages.layout.reading_order import insertion_index, reading_order
-from assets.pages.layout.table_cells import table_texts
-from assets.pages.records import Block, Line, body_size
+from assets.pages.layout.table_cells import has_grid, table_texts
+from assets.pages.records import Block, Line, body_size, box_of
 from assets.pages.text_layer import (
     TextLayer,
     by_block,
@@ -22,6 +33,8 @@ from assets.pages.text_layer import (
     make_block,
     split_by_style,
 )
+
+_MAY_BE_CODE: Final = ("text", "list_item", "table", "formula")
 
 
 def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
@@ -32,10 +45,20 @@ def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
     body = body_size(layer.lines)
     regions = _in_reading_order(regions, 1.2 * body)
     held, orphans = _assign(layer.lines, regions)
-    words = layer.words() if any(r.kind == "table" for r in regions) else []
+    page = _Page(layer, is_typewritten(layer.lines))
     blocks: list[Block] = []
+    code: list[Line] = []
     for region, lines in zip(regions, held, strict=True):
-        blocks.extend(_blocks_of(region, lines, words))
+        for part, is_code in _parts(region, lines, page):
+            if code and not (is_code and follows(code, part)):
+                blocks.append(_code(code, page))
+                code = []
+            if is_code:
+                code.extend(part)
+            else:
+                blocks.extend(_blocks_of(region, part, page))
+    if code:
+        blocks.append(_code(code, page))
     for group in by_block(orphans):
         for part in split_by_style(join_rows(group)):
             block = make_block(kind_of(part, body), part)
@@ -43,6 +66,63 @@ def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
                 at = insertion_index([b.box for b in blocks], block.box)
                 blocks.insert(at, block)
     return blocks
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What is asked of the page as a whole, once."""
+
+    layer: TextLayer
+    is_typewritten: bool
+
+    @cached_property
+    def words(self) -> list[tuple[Box, str]]:
+        return self.layer.words()
+
+
+def _parts(region: Region, lines: list[Line], page: _Page) -> Iterator[tuple[list[Line], bool]]:
+    """The lines of a region in pieces, and which of them are code.
+
+    Code is a table in monospaced type whose grid nobody drew, and all other text in it but for
+    headings, notes and the like.
+    """
+    if region.kind not in _MAY_BE_CODE or not any(map(is_mono, lines)):
+        yield lines, False
+        return
+    rows = join_rows(lines)
+    if region.kind == "list_item" and markdown.starts_item(rows[0].text):
+        yield lines, False
+    elif all(map(is_mono, rows)):
+        if region.kind == "table":
+            yield lines, not page.is_typewritten and not has_grid(region, page.words)
+        else:
+            yield rows, not page.is_typewritten or (len(rows) > 1 and has_code_signs(rows))
+    elif region.kind != "text" or page.is_typewritten:
+        yield lines, False
+    else:
+        for mono, group in groupby(_without_lone(rows), key=lambda pair: pair[1]):
+            yield [row for row, _ in group], mono
+
+
+def _without_lone(rows: list[Line]) -> list[tuple[Line, bool]]:
+    """Rows, and whether each is one of several in monospaced type that follow on one another."""
+    mono = [False, *map(is_mono, rows), False]
+    return [(row, mono[i] and (mono[i - 1] or mono[i + 1])) for i, row in enumerate(rows, start=1)]
+
+
+def _code(rows: list[Line], page: _Page) -> Block:
+    """Lines of code as one block; a single one is text in a style."""
+    rows = join_rows(rows)
+    if len(rows) == 1:
+        return make_block("text", rows)
+    lines = set_in_columns(rows, page.words)
+    return Block(
+        kind="code",
+        box=box_of(rows),
+        text="\n".join(lines),
+        markdown=markdown.fenced("\n".join(lines)),
+        font_size=rows[0].size,
+    )
 
 
 def _in_reading_order(regions: Sequence[Region], line_height: float) -> list[Region]:
@@ -80,9 +160,7 @@ def _assign(
     return held, orphans
 
 
-def _blocks_of(
-    region: Region, lines: list[Line], words: Sequence[tuple[Box, str]]
-) -> Iterator[Block]:
+def _blocks_of(region: Region, lines: list[Line], page: _Page) -> Iterator[Block]:
     if region.kind == "picture":
         inner = join_rows(lines)
         written = markdown.render("text", inner)
@@ -91,7 +169,7 @@ def _blocks_of(
     if not lines:
         return
     if region.kind == "table":
-        table = _table(region, words)
+        table = _table(region, page.words)
         yield table if table.text else make_block("text", join_rows(lines))
         return
     rows = join_rows(lines)
@@ -99,8 +177,7 @@ def _blocks_of(
         for item in _items(rows):
             yield make_block("list_item", item)
         return
-    is_code = region.kind == "text" and len(rows) > 1 and all(line.mono for line in rows)
-    block = make_block("code" if is_code else region.kind, rows)
+    block = make_block(region.kind, rows)
     if block.text:
         yield block
 
