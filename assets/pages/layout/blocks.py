@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from assets.pages import markdown
-from assets.pages.geometry import Box, area, share_inside
+from assets.pages.geometry import Box, area, holds_centre, share_inside
 from assets.pages.layout.model import Region
 from assets.pages.layout.monospace import (
     follows,
@@ -37,15 +37,23 @@ from assets.pages.text_layer import (
 _MAY_BE_CODE: Final = ("text", "list_item", "table", "formula")
 
 
-def layout_blocks(layer: TextLayer, regions: Sequence[Region]) -> list[Block]:
+def layout_blocks(
+    layer: TextLayer, regions: Sequence[Region], fields: Sequence[Box] = ()
+) -> list[Block]:
     """Blocks of a page in reading order, boxes in the frame of the lines.
 
     Every line ends up in exactly one block: what no region holds becomes a block of its own.
+
+    Args:
+        layer: the page's text.
+        regions: what the layout model found, in the frame of the lines.
+        fields: where the page has form fields; labels beside them are no table unless its cells
+            are drawn.
     """
     body = body_size(layer.lines)
     regions = _in_reading_order(regions, 1.2 * body)
     held, orphans = _assign(layer.lines, regions)
-    page = _Page(layer, is_typewritten(layer.lines))
+    page = _Page(layer, is_typewritten(layer.lines), tuple(fields))
     blocks: list[Block] = []
     code: list[Line] = []
     for region, lines in zip(regions, held, strict=True):
@@ -74,6 +82,7 @@ class _Page:
 
     layer: TextLayer
     is_typewritten: bool
+    fields: tuple[Box, ...] = ()
 
     @cached_property
     def words(self) -> list[tuple[Box, str]]:
@@ -169,6 +178,9 @@ def _blocks_of(region: Region, lines: list[Line], page: _Page) -> Iterator[Block
     if not lines:
         return
     if region.kind == "table":
+        if _is_form(region, page):
+            yield from _labels(lines)
+            return
         table = _table(region, page.words)
         yield table if table.text else make_block("text", join_rows(lines))
         return
@@ -180,6 +192,21 @@ def _blocks_of(region: Region, lines: list[Line], page: _Page) -> Iterator[Block
     block = make_block(region.kind, rows)
     if block.text:
         yield block
+
+
+def _is_form(region: Region, page: _Page) -> bool:
+    """Whether a table is the labels of form fields; one whose cells are drawn is a table."""
+    return any(holds_centre(region.box, box) for box in page.fields) and not has_grid(
+        region, page.words
+    )
+
+
+def _labels(lines: list[Line]) -> Iterator[Block]:
+    groups = [part for group in by_block(lines) for part in split_by_style(join_rows(group))]
+    order = reading_order([box_of(group) for group in groups], 1.2 * body_size(lines))
+    for block in (make_block("text", groups[i]) for i in order):
+        if block.text:
+            yield block
 
 
 def _items(lines: list[Line]) -> Iterator[list[Line]]:
