@@ -38,6 +38,8 @@ MIN_SIGNS: Final = 1 / 3
 _SIGNS: Final = re.compile(r"[;{}]\s*$|^\s*(?:[>#$+]\s|\d+:)|<-|==|\w\(|::|->|&&|\|\|")
 _SUBSET: Final = re.compile(r"[A-Z]{6}\+")
 _NUMBER: Final = re.compile(r"-?\d*\.?\d+")
+_REFERENCE: Final = re.compile(r"(\d+) \d+ R")
+_RUNS: Final = re.compile(r"\d+\s*\[([^\[\]]*)\]|(\d+)\s+(\d+)\s+(-?\d*\.?\d+)")
 
 
 def mark_monospaced(page: pymupdf.Page, blocks: Sequence[dict[str, Any]]) -> None:
@@ -47,7 +49,7 @@ def mark_monospaced(page: pymupdf.Page, blocks: Sequence[dict[str, Any]]) -> Non
         for block in blocks:
             for line in block.get("lines", ()):
                 for span in line["spans"]:
-                    if span["font"] in fonts:
+                    if span["font"].replace(" ", "") in fonts:
                         span["flags"] |= pymupdf.TEXT_FONT_MONOSPACED
 
 
@@ -62,7 +64,7 @@ def monospaced_fonts(page: pymupdf.Page) -> frozenset[str]:
             _simple_widths(page.parent, xref) if kind != "Type0" else _widths(page.parent, xref)
         )
         if widths and max(widths) - min(widths) < 1 and 0 < widths[0] <= MAX_WIDTH:
-            found.add(_SUBSET.sub("", name))
+            found.add(_SUBSET.sub("", name).replace(" ", ""))
     return frozenset(found)
 
 
@@ -72,28 +74,33 @@ def _simple_widths(document: pymupdf.Document, xref: int) -> list[float]:
     if first[0] != "int":
         return []
     start = int(first[1])
-    widths = _numbers(document, xref, "Widths")
+    widths = [float(x) for x in _NUMBER.findall(_value(document, xref, "Widths"))]
     letters = (w for code, w in enumerate(widths, start) if chr(code).isalpha() and code < 128)
     known = [w for w in letters if w]
     return known if len(known) >= MIN_LETTERS else []
 
 
 def _widths(document: pymupdf.Document, xref: int) -> list[float]:
-    """The widths that a composite font lists glyph by glyph; none when they are too few."""
-    kind, value = document.xref_get_key(xref, "DescendantFonts/0/W")
-    if kind == "xref":
-        value = document.xref_object(int(value.split()[0]), compressed=True)
-    listed = [
-        float(x) for part in re.findall(r"\[([^\[\]]*)\]", value) for x in _NUMBER.findall(part)
-    ]
-    return listed if len(listed) >= MIN_GLYPHS else []
+    """The widths that a composite font lists, one a glyph; none when they are too few."""
+    descendant = _REFERENCE.search(_value(document, xref, "DescendantFonts"))
+    if descendant is None:
+        return []
+    widths: list[float] = []
+    # Either `first [width width ...]`, or `first last width`.
+    for run, first, last, width in _RUNS.findall(_value(document, int(descendant[1]), "W")):
+        if run:
+            widths.extend(float(x) for x in _NUMBER.findall(run))
+        else:
+            widths.extend([float(width)] * min(int(last) - int(first) + 1, MIN_GLYPHS))
+    return widths if len(widths) >= MIN_GLYPHS else []
 
 
-def _numbers(document: pymupdf.Document, xref: int, key: str) -> list[float]:
+def _value(document: pymupdf.Document, xref: int, key: str) -> str:
+    """An entry of an object as it is written; of a reference, what it refers to."""
     kind, value = document.xref_get_key(xref, key)
     if kind == "xref":
         value = document.xref_object(int(value.split()[0]), compressed=True)
-    return [float(x) for x in _NUMBER.findall(value)] if kind in ("xref", "array") else []
+    return str(value) if kind in ("xref", "array") else ""
 
 
 def is_mono(line: Line) -> bool:
