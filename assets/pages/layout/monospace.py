@@ -37,6 +37,7 @@ _CJK: Final = "\u2e80"
 MIN_SIGNS: Final = 1 / 3
 _SIGNS: Final = re.compile(r"[;{}]\s*$|^\s*(?:[>#$+]\s|\d+:)|<-|==|\w\(|::|->|&&|\|\|")
 _SUBSET: Final = re.compile(r"[A-Z]{6}\+")
+_NOT_LETTERS: Final = re.compile(r"[\W_]")
 _NUMBER: Final = re.compile(r"-?\d*\.?\d+")
 _REFERENCE: Final = re.compile(r"(\d+) \d+ R")
 _RUNS: Final = re.compile(r"\d+\s*\[([^\[\]]*)\]|(\d+)\s+(\d+)\s+(-?\d*\.?\d+)")
@@ -49,12 +50,12 @@ def mark_monospaced(page: pymupdf.Page, blocks: Sequence[dict[str, Any]]) -> Non
         for block in blocks:
             for line in block.get("lines", ()):
                 for span in line["spans"]:
-                    if span["font"].replace(" ", "") in fonts:
+                    if _bare(span["font"]) in fonts:
                         span["flags"] |= pymupdf.TEXT_FONT_MONOSPACED
 
 
 def monospaced_fonts(page: pymupdf.Page) -> frozenset[str]:
-    """Names of the page's fonts whose letters are equally wide, as spans name them.
+    """Names of the page's fonts whose letters are equally wide, letters and digits alone.
 
     TeX's typewriter types, the most common of all, lack the flag that says so.
     """
@@ -64,8 +65,13 @@ def monospaced_fonts(page: pymupdf.Page) -> frozenset[str]:
             _simple_widths(page.parent, xref) if kind != "Type0" else _widths(page.parent, xref)
         )
         if widths and max(widths) - min(widths) < 1 and 0 < widths[0] <= MAX_WIDTH:
-            found.add(_SUBSET.sub("", name).replace(" ", ""))
+            found.add(_bare(_SUBSET.sub("", name)))
     return frozenset(found)
+
+
+def _bare(name: str) -> str:
+    """A font's name without signs, which are not the same in all places that name it."""
+    return _NOT_LETTERS.sub("", name)
 
 
 def _simple_widths(document: pymupdf.Document, xref: int) -> list[float]:
