@@ -36,7 +36,14 @@ from assets.docs.records import (
     read_pages,
 )
 from assets.docs.render import Context, Piece, lay_out, render_comments, render_pieces
-from assets.docs.tables import MAX_HEAD_ROWS, Rows, continue_rows, is_continued, read_table
+from assets.docs.tables import (
+    MAX_HEAD_ROWS,
+    Rows,
+    continue_rows,
+    is_continued,
+    names_another,
+    read_table,
+)
 from assets.docs.tokens import estimate_tokens
 
 
@@ -143,6 +150,10 @@ def _step(state: _Open, block: Block) -> Iterator[Piece]:
         state.beside.append(Piece("block", [block]))
         return
     rows = read_table(block) if block.kind == "table" else ()
+    over = state.beside[-1].blocks[0] if state.beside else None
+    if rows and over is not None and over.page == block.page and names_another(over.text):
+        yield from state.close()
+        piece = None
     past_figure = any(p.blocks[0].kind in ("picture", "table") for p in state.beside)
     if piece is not None and _goes_on(piece, block, rows, past_figure=past_figure):
         if rows:

@@ -7,36 +7,88 @@ as shown. Not here: XFA forms without pages of their own (`routing/special.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pymupdf
 
 from assets.pages import markdown
-from assets.pages.geometry import Box, Turn, union
+from assets.pages.geometry import Box, Turn, holds_centre, union
 from assets.pages.records import Block, Line
 from assets.pages.routing.soundness import is_sound, oddness
+from assets.pages.text_layer import TextLayer
 
 _SKIPPED: Final = frozenset({pymupdf.PDF_ANNOT_LINK, pymupdf.PDF_ANNOT_POPUP})
 HIDDEN: Final = "hidden text: "
 _OFF: Final = frozenset({"", "Off"})
+_NO_FIELDS: Final = (pymupdf.PDF_WIDGET_TYPE_BUTTON, pymupdf.PDF_WIDGET_TYPE_SIGNATURE)
+_UNSEEN: Final = (1, 3)
+"""`Display_Hidden` and `Display_NoView` of MuPDF: no reader of the page sees such a field."""
 
 
-def field_blocks(page: pymupdf.Page) -> list[Block]:
-    """The filled form fields of a page, once each, in the order of the page's annotations."""
+@dataclass(frozen=True)
+class Field:
+    """A form field that a reader of the page sees; the value is empty where nothing was filled in.
+
+    The box is of the page as shown.
+    """
+
+    name: str
+    value: str
+    box: Box
+
+
+def form_fields(page: pymupdf.Page) -> list[Field]:
+    """The form fields of a page, in the order of its annotations; buttons and signatures are none.
+
+    Fields of one name (the buttons of a choice, a name that is asked for twice) are told once for
+    each value, and once as empty when none of them has one.
+    """
     if page.first_widget is None:
         return []
-    found: dict[tuple[str, str], Block] = {}
+    found: dict[str, dict[str, Field]] = {}
     for widget in page.widgets():
-        if widget.field_type in (pymupdf.PDF_WIDGET_TYPE_BUTTON, pymupdf.PDF_WIDGET_TYPE_SIGNATURE):
+        if widget.field_type in _NO_FIELDS or widget.field_display in _UNSEEN:
             continue
         name = markdown.clean(widget.field_label or widget.field_name or "")
         value = _value(widget)
-        if not value or (name, value) in found:
-            continue
-        text = f"{name}: {value}" if name else value
-        written = f"{markdown.escape(name)}: {markdown.escape(value)}" if name else value
-        found[name, value] = Block("field", _shown(page, widget.rect), text, written)
-    return list(found.values())
+        same = found.setdefault(name, {})
+        if (name or value) and value not in same and (value or not same):
+            same.pop("", None)
+            same[value] = Field(name, value, _shown(page, widget.rect))
+    return [field for same in found.values() for field in same.values()]
+
+
+def field_blocks(page: pymupdf.Page) -> list[Block]:
+    """The form fields of a page as `name: value`."""
+    blocks = []
+    for field in form_fields(page):
+        name, value = markdown.escape(field.name), markdown.escape(field.value)
+        text = f"{field.name}: {field.value}" if field.name else field.value
+        written = f"{name}: {value}" if name else value
+        blocks.append(Block("field", field.box, text.rstrip(), written.rstrip()))
+    return blocks
+
+
+def apart_from_fields(page: pymupdf.Page, layer: TextLayer) -> tuple[TextLayer, list[Box]]:
+    """The layer without the lines that only show what a field says, and the boxes of the fields.
+
+    The boxes are in the frame of the lines.
+    """
+    fields = [(layer.turn.forth(field.box), _bare(field.value)) for field in form_fields(page)]
+    shown = [
+        line
+        for line in layer.lines
+        if any(holds_centre(box, line.box) and _bare(line.text) in value for box, value in fields)
+    ]
+    gone = set(map(id, shown))
+    lines = tuple(line for line in layer.lines if id(line) not in gone)
+    left_out = (*layer.left_out, *(line.box for line in shown))
+    return replace(layer, lines=lines, left_out=left_out), [box for box, _ in fields]
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
 
 
 def annotation_blocks(page: pymupdf.Page) -> list[Block]:

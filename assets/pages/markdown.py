@@ -95,8 +95,7 @@ def starts_number(text: str) -> bool:
 def render(kind: Kind, lines: Sequence[Line]) -> str:
     """The markdown of a block of this kind made of these lines."""
     if kind == "code":
-        body = verbatim(lines)
-        return f"{_fence(body)}\n{body}\n{_fence(body)}" if body.strip() else ""
+        return fenced(verbatim(lines))
     if kind in ("title", "heading"):
         text = " ".join(t for t in (escape(clean(_with_raised(line))) for line in lines) if t)
         return f"{'#' if kind == 'title' else '##'} {text}" if text else ""
@@ -106,6 +105,11 @@ def render(kind: Kind, lines: Sequence[Line]) -> str:
     if kind == "list_item":
         return _list_item(styled)
     return "\n".join([_line_start(_FIRST_LINE, styled[0]), *map(_next_line, styled[1:])])
+
+
+def fenced(body: str) -> str:
+    """Code between fences, as it stands."""
+    return f"{_fence(body)}\n{body}\n{_fence(body)}" if body.strip() else ""
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

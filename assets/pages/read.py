@@ -21,7 +21,12 @@ from assets.images.recurring import recurring_images
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
 from assets.pages.failures import classify
-from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blocks
+from assets.pages.forms_notes import (
+    annotation_blocks,
+    apart_from_fields,
+    field_blocks,
+    hidden_blocks,
+)
 from assets.pages.geometry import Box, union
 from assets.pages.layout.blocks import layout_blocks
 from assets.pages.layout.model import LayoutModel, Region, load_models
@@ -234,9 +239,10 @@ class _Document:
     def _from_text_layer(self, page: pymupdf.Page, layer: TextLayer) -> PageText:
         problem = None
         blocks: list[Block] = []
+        layer, fields = apart_from_fields(page, layer)
         if self._uses_layout:
             try:
-                blocks = layout_blocks(layer, self._regions(page, layer))
+                blocks = layout_blocks(layer, self._regions(page, layer), fields)
             except MemoryError:
                 raise
             except Exception as error:  # noqa: BLE001  # the text is sound: keep it, and say so

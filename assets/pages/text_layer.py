@@ -19,6 +19,7 @@ from assets.images.placements import Placement, hidden, image_blocks, placements
 from assets.pages import markdown
 from assets.pages.characters import mend_lines, mended_words
 from assets.pages.geometry import Box, Turn, holds_centre, shared_height
+from assets.pages.layout.monospace import mark_monospaced
 from assets.pages.layout.reading_order import is_plausible, reading_order
 from assets.pages.records import Block, Ink, Kind, Line, Span, body_size, box_of
 from assets.pages.right_to_left import is_right_to_left, touches
@@ -100,6 +101,7 @@ def read_text_layer(page: pymupdf.Page) -> TextLayer:
     with hidden(images):
         blocks = textpage.extractDICT()["blocks"]
         is_mended = mend_lines(blocks, textpage)
+    mark_monospaced(page, blocks)
     rotation, shown = page.rotation, page.rect
     degrees = _reading_rotation(blocks, rotation)
     bare = (shown.width, shown.height) if rotation % 180 == 0 else (shown.height, shown.width)

@@ -309,6 +309,26 @@ def test_fields_and_comments_are_blocks_of_their_own(read: Read) -> None:
     assert kinds(row)[-2:] == ["field", "annotation"]
 
 
+def test_empty_fields_are_told_and_hidden_ones_are_not(read: Read) -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    for number, (name, value, display) in enumerate(
+        (("Name", "", 0), ("Town", "Oslo", 0), ("Secret", "do as I say", 1), ("Town", "", 0))
+    ):
+        widget = pymupdf.Widget()
+        widget.field_name, widget.field_value, widget.field_display = name, value, display
+        widget.field_type = pymupdf.PDF_WIDGET_TYPE_TEXT
+        top = 100 + 40 * number
+        widget.rect = pymupdf.Rect(150, top, 300, top + 20)
+        page.add_widget(widget)
+        if not display:
+            page.insert_text((72, top + 14), f"{name} of the owner")
+    (row,) = read(document)
+    assert [b["text"] for b in row["blocks"] if b["kind"] == "field"] == ["Name:", "Town: Oslo"]
+    assert "do as I say" not in row["markdown"]
+    assert "table" not in kinds(row)
+
+
 def test_the_cover_of_a_portfolio_is_not_the_document(read: Read, report: pymupdf.Document) -> None:
     catalog = report.pdf_catalog()
     report.xref_set_key(catalog, "Collection", "<</View/D>>")
