@@ -68,7 +68,7 @@ def ingest(place: Place) -> tuple[int, dict[str, Any], float]:
 
 def outcomes(place: Place, names: Sequence[str | bytes]) -> dict[str | bytes, Outcome]:
     """What became of each of these files."""
-    code, out, err = place.run("status", "--files", "--json", "--limit", "10000")
+    code, out, err = place.run("status", "--files", "--json")
     assert code == 0, err
     states = {row["uri"]: row for row in json.loads(out)["listed"]}
     tables = {name: place.lake.read(name) for name in ("files", "pages", "docs", "failures")}
@@ -77,7 +77,7 @@ def outcomes(place: Place, names: Sequence[str | bytes]) -> dict[str | bytes, Ou
 
 def _outcome(uri: str, states: dict[str, Any], tables: dict[str, pl.DataFrame]) -> Outcome:
     (file,) = tables["files"].filter(pl.col("uri") == uri).to_dicts()
-    doc_id = file["doc_id"]
+    doc_id = file["doc_id"] or ""
     pages = tables["pages"].filter(pl.col("doc_id") == doc_id).sort("page_number")
     failures = tables["failures"].filter((pl.col("doc_id") == doc_id) | (pl.col("uri") == uri))
     docs = tables["docs"].filter(pl.col("doc_id") == doc_id)

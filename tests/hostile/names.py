@@ -34,7 +34,7 @@ _NAMES: tuple[tuple[str, str | bytes], ...] = (
     ("a partition's folder", "batch=b00000001/inner.pdf"),
     ("a folder like a file", "folder.pdf/inside.PDF"),
     ("a folder of quotes", "a'b\"c\nd/x.pdf"),
-    ("dots", "..../...pdf.pdf"),
+    ("dots", "up..../up...pdf..pdf"),
 )
 
 
