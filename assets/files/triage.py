@@ -93,7 +93,7 @@ def _count_pages(document: pymupdf.Document) -> int:
     except Exception as error:
         raise DocumentError(ErrorClass.CORRUPT, f"its pages cannot be counted: {error}") from error
     if n_pages == 0:
-        if document.is_repaired:
+        if document.is_repaired or not _has_tree(document):
             raise DocumentError(ErrorClass.CORRUPT, "damaged: no page is left" + _complaint())
         raise DocumentError(ErrorClass.EMPTY, "the document has no pages")
     if n_pages > MAX_PAGES:
@@ -109,6 +109,12 @@ def _count_pages(document: pymupdf.Document) -> int:
         faults.append(fault)
     text = f"damaged: of its {n_pages} pages none of the first {tried} can be loaded"
     raise DocumentError(ErrorClass.CORRUPT, f"{text} ({describe(faults[-1])})") from faults[-1]
+
+
+def _has_tree(document: pymupdf.Document) -> bool:
+    """Whether there is a page tree, which may well have no pages."""
+    trailer = mupdf.pdf_trailer(mupdf.pdf_document_from_fz_document(document.this))
+    return bool(mupdf.pdf_is_array(mupdf.pdf_dict_getp(trailer, "Root/Pages/Kids")))
 
 
 def _fault(document: pymupdf.Document, number: int) -> Exception | None:

@@ -23,7 +23,7 @@ from tests.hostile.encryption import PASSWORDS
 
 PAGE_SECONDS = 3
 DOCUMENT_SECONDS = 30
-MEMORY_MB = 1024
+MEMORY_MB = 768
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def outcomes(place: Place, names: Sequence[str | bytes]) -> dict[str | bytes, Ou
 
 
 def _outcome(uri: str, states: dict[str, Any], tables: dict[str, pl.DataFrame]) -> Outcome:
-    (file,) = tables["files"].filter(pl.col("uri") == uri).to_dicts()
+    file = tables["files"].filter(pl.col("uri") == uri).row(0, named=True)
     doc_id = file["doc_id"] or ""
     pages = tables["pages"].filter(pl.col("doc_id") == doc_id).sort("page_number")
     failures = tables["failures"].filter((pl.col("doc_id") == doc_id) | (pl.col("uri") == uri))
@@ -92,7 +92,9 @@ def _outcome(uri: str, states: dict[str, Any], tables: dict[str, pl.DataFrame]) 
         tuple(pages.filter(pl.col("status") == "failed")["page_number"]),
         n_pages,
         json.dumps(rows, default=str),
-        tuple(sorted({f"{r['stage']} {r['page_number']}: {r['error']}" for r in failures.to_dicts()})),
+        tuple(
+            sorted({f"{r['stage']} {r['page_number']}: {r['error']}" for r in failures.to_dicts()})
+        ),
     )
 
 
