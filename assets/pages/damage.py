@@ -13,7 +13,7 @@ import pymupdf
 from pymupdf import mupdf
 
 from resources.errors import DocumentError, ErrorClass
-from resources.workers.documents import MAX_ERROR
+from resources.workers.documents import MAX_ERROR, take_warnings
 
 _FILTERS: Final = frozenset(
     {
@@ -63,4 +63,5 @@ def _is_lost(document: pymupdf.Document, xref: int) -> bool:
     kind, filters = document.xref_get_key(xref, "Filter")
     if kind in ("name", "array") and set(_NAME.findall(filters)) - _FILTERS:
         return True
-    return not document.xref_stream(xref)
+    take_warnings()
+    return not document.xref_stream(xref) and bool(take_warnings())  # nothing may be compressed

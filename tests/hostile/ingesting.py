@@ -24,6 +24,7 @@ from tests.hostile.encryption import PASSWORDS
 PAGE_SECONDS = 3
 DOCUMENT_SECONDS = 30
 MEMORY_MB = 768
+_PATIENCE = 1_500.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ def land(place: Place, cases: Iterable[Hostile]) -> None:
 def ingest(place: Place) -> tuple[int, dict[str, Any], float]:
     """Exit code, report and seconds of `quire ingest`."""
     started = time.monotonic()
-    code, report = place.ingest()
-    return code, report, time.monotonic() - started
+    code, out, err = place.run("ingest", "--json", timeout=_PATIENCE)
+    assert out, err
+    return code, json.loads(out), time.monotonic() - started
 
 
 def outcomes(place: Place, names: Sequence[str | bytes]) -> dict[str | bytes, Outcome]:

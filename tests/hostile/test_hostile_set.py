@@ -31,8 +31,10 @@ ORDINARY = tuple(
         ("zzz-ordinary-last", "setting clocks", 40),
     )
 )
+MANY = 20_000
 QUICK = (*ORDINARY, *(case for case in ALL if not case.slow))
-SLOW = (*ORDINARY, *(case for case in ALL if case.slow))
+SLOW = (*ORDINARY, *(case for case in ALL if case.slow and case.n_pages != MANY))
+LONG = tuple(case for case in ALL if case.n_pages == MANY)
 NOT_OF_FILES = {
     # Of models, budgets and hosts, not of files.
     *("summary_failed", "refused", "truncated_output", "rate_limited", "budget", "interrupted"),
@@ -120,9 +122,17 @@ def test_every_class_that_files_can_cause_is_expected_of_one() -> None:
 
 
 @pytest.mark.slow
-def test_the_slow_third_with_layout_and_ocr(tmp_path: Path) -> None:
-    found = _ingested(tmp_path / "place", SLOW, doc_timeout="600", worker_memory_mb="2048")
+def test_what_layout_and_ocr_have_to_look_at(tmp_path: Path) -> None:
+    """With a page clock that ordinary pages keep beside others on a busy machine."""
+    found = _ingested(tmp_path / "place", SLOW, page_timeout="10", worker_memory_mb="2048")
     require_expected(found, SLOW)
+
+
+@pytest.mark.slow
+def test_twenty_thousand_pages_are_a_document(tmp_path: Path) -> None:
+    found = _ingested(tmp_path / "place", LONG, ocr="off", layout="off", doc_timeout="1800")
+    assert (found.code, found.report["failed_runs"]) == (0, {})
+    assert differences(LONG, found.found) == []
 
 
 def test_sources_that_go_and_change_between_scan_and_run(tmp_path: Path) -> None:
