@@ -15,7 +15,14 @@ import pymupdf
 from pymupdf import mupdf
 
 from resources.errors import DocumentError, ErrorClass
-from resources.workers.documents import describe, error_class_of, hash_file, open_pdf, take_warnings
+from resources.workers.documents import (
+    describe,
+    error_class_of,
+    hash_file,
+    open_pdf,
+    require_page,
+    take_warnings,
+)
 
 MAX_PAGES: Final = 100_000
 """Page trees that claim more are damaged or hostile; the largest real documents have 20,000."""
@@ -120,6 +127,7 @@ def _has_tree(document: pymupdf.Document) -> bool:
 def _fault(document: pymupdf.Document, number: int) -> Exception | None:
     """Why a page does not load; None when it does."""
     try:
+        require_page(document, number + 1)
         document.load_page(number)
     except MemoryError:
         raise

@@ -1,7 +1,8 @@
 """Pages that MuPDF opens as blank ones although they are damaged.
 
-Here: a page that is not there, and content of which nothing decodes. Not here: pages that raise
-(`failures.py`), or documents that cannot be opened (`assets/files/triage.py`).
+Here: content of which nothing is left. Not here: pages that are not there
+(`resources/workers/documents.py`) or that raise (`failures.py`), or documents that cannot be opened
+(`assets/files/triage.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import re
 from typing import Final
 
 import pymupdf
-from pymupdf import mupdf
 
 from resources.errors import DocumentError, ErrorClass
 from resources.workers.documents import MAX_ERROR, take_warnings
@@ -26,17 +26,6 @@ _FILTERS: Final = frozenset(
 _GIVEN_UP: Final = "encountered syntax errors; page may not be correct"
 """MuPDF's last word on a page of which it left something out: an image, an operator."""
 _NAME: Final = re.compile(r"/([^\s/\[\]<>()]+)")
-
-
-def require_page(document: pymupdf.Document, page_number: int) -> None:
-    """Refuse a page that the page tree names and that is not there: MuPDF opens it as blank.
-
-    Raises:
-        DocumentError: unreadable.
-    """
-    pdf = mupdf.pdf_document_from_fz_document(document.this)
-    if not mupdf.pdf_is_dict(mupdf.pdf_lookup_page_obj(pdf, page_number - 1)):
-        raise DocumentError(ErrorClass.UNREADABLE, "damaged: the page is not in the file")
 
 
 def require_content(page: pymupdf.Page, complaints: str) -> None:

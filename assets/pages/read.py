@@ -18,7 +18,7 @@ import pymupdf
 
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
-from assets.pages.damage import require_content, require_page
+from assets.pages.damage import require_content
 from assets.pages.failures import classify
 from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blocks
 from assets.pages.geometry import Box, union
@@ -38,7 +38,7 @@ from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.child import LOADING
-from resources.workers.documents import open_pdf, take_warnings
+from resources.workers.documents import open_pdf, require_page, take_warnings
 
 _OCR_OFF: Final = (
     "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
