@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import pymupdf
 
@@ -18,6 +18,7 @@ from assets.pages.records import Block, Line
 from assets.pages.routing.soundness import is_sound, oddness
 from assets.pages.text_layer import TextLayer
 
+_Item = TypeVar("_Item", pymupdf.Annot, pymupdf.Widget)
 _SKIPPED: Final = frozenset({pymupdf.PDF_ANNOT_LINK, pymupdf.PDF_ANNOT_POPUP})
 HIDDEN: Final = "hidden text: "
 _OFF: Final = frozenset({"", "Off"})
@@ -47,7 +48,7 @@ def form_fields(page: pymupdf.Page) -> list[Field]:
     if page.first_widget is None:
         return []
     found: dict[str, dict[str, Field]] = {}
-    for widget in page.widgets():
+    for widget in _each(page.first_widget):
         if widget.field_type in _NO_FIELDS or widget.field_display in _UNSEEN:
             continue
         name = markdown.clean(widget.field_label or widget.field_name or "")
@@ -111,13 +112,23 @@ def hidden_blocks(lines: Sequence[Line], turn: Turn) -> list[Block]:
 
 
 def _comments(page: pymupdf.Page) -> Iterator[Block]:
-    for annotation in page.annots():
+    for annotation in _each(page.first_annot):
         if annotation.type[0] in _SKIPPED:
             continue
         text = "\n".join(markdown.clean(x) for x in annotation.info["content"].splitlines()).strip()
         if text:
             quoted = "\n".join(f"> {markdown.escape(line)}" for line in text.splitlines())
             yield Block("annotation", _shown(page, annotation.rect), text, quoted)
+
+
+def _each(first: _Item | None) -> Iterator[_Item]:
+    """Annotations one after the other.
+
+    `page.annots()` looks for each from the first one again: 12 s for 3,000 comments.
+    """
+    while first is not None:
+        yield first
+        first = first.next
 
 
 def _value(widget: pymupdf.Widget) -> str:

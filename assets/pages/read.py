@@ -20,6 +20,7 @@ from assets.images.device import drawn_boxes
 from assets.images.recurring import recurring_images
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
+from assets.pages.damage import require_content
 from assets.pages.failures import classify
 from assets.pages.forms_notes import (
     annotation_blocks,
@@ -44,7 +45,7 @@ from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.child import LOADING
-from resources.workers.documents import open_pdf
+from resources.workers.documents import open_pdf, require_page, take_warnings
 
 _OCR_OFF: Final = (
     "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
@@ -110,9 +111,13 @@ class _Document:
         started = time.perf_counter()
         shape = _Shape()
         try:
+            take_warnings()
+            require_page(self._pdf, page_number)
             page = self._pdf[page_number - 1]
             shape = self._shape(page)
             found = self._read(page, progress)
+            if not found.blocks:
+                require_content(page, take_warnings())
             return _row(page_number, shape, found, started)
         except DocumentError as error:
             failure = (error.error_class, str(error))
