@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from math import isfinite
 from typing import Any, Final, Self
 
 import pymupdf
@@ -41,6 +40,7 @@ from assets.pages.routing.special import SpecialCases
 from assets.pages.routing.spot_check import agrees, without_ink
 from assets.pages.routing.text_pictures import may_hold_letters
 from assets.pages.routing.verdicts import PYMUPDF, has_text, reads_worse, restores, unsound
+from assets.pages.rows import Row, Shape, failed_row, label_of, page_row
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
@@ -50,8 +50,6 @@ from resources.workers.documents import open_pdf, require_page, take_warnings
 _OCR_OFF: Final = (
     "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
 )
-
-Row = dict[str, Any]
 
 
 def read_pages(
@@ -74,13 +72,6 @@ def read_pages(
         for page_number in payload["page_numbers"]:
             progress(page_number)
             yield document.row(page_number, partial(progress, page_number)), None
-
-
-@dataclass(frozen=True)
-class _Shape:
-    label: str | None = None
-    width: float | None = None
-    height: float | None = None
 
 
 class _Document:
@@ -109,7 +100,7 @@ class _Document:
     def row(self, page_number: int, progress: Callable[[], None]) -> Row:
         """The row of a page, whatever happens on it."""
         started = time.perf_counter()
-        shape = _Shape()
+        shape = Shape()
         try:
             take_warnings()
             require_page(self._pdf, page_number)
@@ -118,7 +109,7 @@ class _Document:
             found = self._read(page, progress)
             if not found.blocks:
                 require_content(page, take_warnings())
-            return _row(page_number, shape, found, started)
+            return page_row(page_number, shape, found, started)
         except DocumentError as error:
             failure = (error.error_class, str(error))
         except QuireError:  # the engine is missing: the stage cannot go on
@@ -129,11 +120,11 @@ class _Document:
                 # A process that was refused memory once fails the next pages too: the pool goes on
                 # with a fresh one, and tries this page alone.
                 raise MemoryError(failure[1]) from error
-        return _failed_row(page_number, shape, failure, started)
+        return failed_row(page_number, shape, failure, started)
 
-    def _shape(self, page: pymupdf.Page) -> _Shape:
+    def _shape(self, page: pymupdf.Page) -> Shape:
         shown = page.rect
-        return _Shape(_label(page), shown.width, shown.height)
+        return Shape(label_of(page), shown.width, shown.height)
 
     def _read(self, page: pymupdf.Page, progress: Callable[[], None]) -> PageText:
         self._unchecked = None
@@ -366,44 +357,6 @@ def _choose(page: pymupdf.Page, layer: TextLayer) -> Choice:
     # Only a page without text may be blank, and only then is the question worth a look.
     has_marks = bool(layer.lines) or bool(layer.placements) or bool(page.get_bboxlog())
     return choose(layer.lines, regions, (0.0, 0.0, width, height), has_marks=has_marks)
-
-
-def _row(page_number: int, shape: _Shape, found: PageText, started: float) -> Row:
-    text = markdown.page_text(found.blocks)
-    problem_class = found.problem_class if found.problem else None
-    return {
-        "page_number": page_number,
-        "page_label": shape.label,
-        "status": "partial" if found.problem else "ok",
-        "text": text,
-        "markdown": markdown.page_markdown(found.blocks),
-        "source": found.source,
-        "engine": "+".join(found.engines),
-        "confidence": found.confidence,
-        "width": shape.width,
-        "height": shape.height,
-        "rotation": found.rotation,
-        "blocks": [b.as_row() for b in found.blocks if all(map(isfinite, b.box))],
-        "n_chars": len(text),
-        "elapsed_ms": round((time.perf_counter() - started) * 1000),
-        "error_class": str(problem_class) if problem_class else None,
-        "error": found.problem,
-    }
-
-
-def _failed_row(
-    page_number: int, shape: _Shape, failure: tuple[ErrorClass, str], started: float
-) -> Row:
-    found = PageText(engines=(PYMUPDF,), problem=failure[1], problem_class=failure[0])
-    return {**_row(page_number, shape, found, started), "status": "failed"}
-
-
-def _label(page: pymupdf.Page) -> str | None:
-    """The page's label; a document whose label rules are broken has none."""
-    try:
-        return str(page.get_label()) or None
-    except (RuntimeError, ValueError, TypeError, IndexError, KeyError):
-        return None
 
 
 def _engine_label(engine: OcrEngine) -> str:

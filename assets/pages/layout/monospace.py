@@ -25,6 +25,7 @@ MIN_GLYPHS: Final = 16
 """Glyphs of a font whose widths are not listed by letter: more than digits and signs."""
 MAX_WIDTH: Final = 750
 """In thousandths of the type size: monospaced Latin type has about 600 (Courier), CJK 1000."""
+_KNOWN: Final = "quire_monospaced_fonts"
 MAX_BLANK_LINES: Final = 2
 TYPEWRITTEN: Final = 0.9
 """The share of a page's characters in monospaced type from which it says nothing: letters, scripts
@@ -59,14 +60,23 @@ def monospaced_fonts(page: pymupdf.Page) -> frozenset[str]:
 
     TeX's typewriter types, the most common of all, lack the flag that says so.
     """
+    # Pages share their fonts; what is known of them lives and ends with the open document.
+    known = vars(page.parent).setdefault(_KNOWN, {})
     found = set()
     for xref, _, kind, name, *_ in page.get_fonts():
-        widths = (
-            _simple_widths(page.parent, xref) if kind != "Type0" else _widths(page.parent, xref)
-        )
-        if widths and max(widths) - min(widths) < 1 and 0 < widths[0] <= MAX_WIDTH:
+        if xref and xref not in known:  # 0: written in the page's resources, without a number
+            known[xref] = _is_monospaced(page.parent, xref, kind)
+        if known.get(xref):
             found.add(_bare(_SUBSET.sub("", name)))
     return frozenset(found)
+
+
+def _is_monospaced(document: pymupdf.Document, xref: int, kind: str) -> bool:
+    try:
+        widths = _widths(document, xref) if kind == "Type0" else _simple_widths(document, xref)
+    except (ValueError, RuntimeError):  # damaged: it may still draw its letters
+        return False
+    return bool(widths) and max(widths) - min(widths) < 1 and 0 < widths[0] <= MAX_WIDTH
 
 
 def _bare(name: str) -> str:

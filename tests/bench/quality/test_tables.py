@@ -38,7 +38,7 @@ def recall(corpus: Path, markdown: str, monkeypatch: pytest.MonkeyPatch) -> tupl
         return {s.name: Reading(s, [page], markdown=markdown) for s in sources}
 
     monkeypatch.setattr(tables, "read_documents", read)
-    (measured,) = tables.measure(corpus)
+    measured = tables.measure(corpus)[0]
     return measured.value, measured.cases[0].note
 
 
