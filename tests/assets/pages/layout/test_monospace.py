@@ -37,7 +37,7 @@ def test_a_font_with_equal_letters_is_monospaced_on_every_page_that_uses_it() ->
     "font",
     [
         PLAIN,
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /O /FirstChar 99999999999999999 /Widths [ 1 ] >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /O /FirstChar 9999999999999999 /Widths [ 1 ] >>",
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Odd /FirstChar 65 /Widths 4711 0 R >>",
         b"<< /Type /Font /Subtype /Type0 /BaseFont /Odd /DescendantFonts [ 4711 0 R ] >>",
         b"<< /Type /Font /Subtype /Type0 /BaseFont /Odd /DescendantFonts 5 0 R >>",
