@@ -18,6 +18,7 @@ from resources.telemetry.resource import progress_resource
 from resources.workers.resource import workers_resource
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
+from sensors.quarantine import quarantine_list_job, quarantine_release_job
 
 INGEST_JOB = "ingest"
 
@@ -59,7 +60,13 @@ def build_defs(
     maintenance = maintain_tables_job(settings)
     return dg.Definitions(
         assets=assets,
-        jobs=[ingest, ingest_now_job(settings), maintenance],
+        jobs=[
+            ingest,
+            ingest_now_job(settings),
+            quarantine_list_job(settings),
+            quarantine_release_job(settings),
+            maintenance,
+        ],
         schedules=[maintain_tables_schedule(maintenance)],
         sensors=[new_pdfs_sensor(settings, INGEST_JOB)],
         executor=dg.in_process_executor,

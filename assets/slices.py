@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assets.context import StageContext
+from assets.in_hand import run_tasks
 from io_managers.stage_run import StageRun
 from resources.errors import SOURCE_GONE, DocumentError
 from resources.landing.sightings import local_copy
@@ -57,10 +58,14 @@ def read_in_slices(
             for first in range(0, len(job.pages), slice_pages):
                 yield task.with_units(job.pages[first : first + slice_pages])
 
-    for result in context.workers.run(tasks()):
+    for result in run_tasks(context, run, tasks(), _document_of_each_page):
         if result.failure is not None and result.failure.error_class in SOURCE_GONE:
             gone.append(TaskResult(result.task, os.devnull, result.failure))
         else:
             yield result
     kept = run.keep_published({result.task.document for result in gone})
     yield from (result for result in gone if result.task.document not in kept)
+
+
+def _document_of_each_page(task: Task) -> Sequence[str]:
+    return [task.document] * len(task.units)

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from cli.find import Found
 from io_managers.schemas import TABLES
+from resources.lake.find import Found
 from resources.lake.lake import Lake
 
 _IMAGES_AT_ONCE: Final = 32

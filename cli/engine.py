@@ -155,7 +155,7 @@ class _Batches:
 
     def _is_done(self, batch: str) -> bool:
         finished = batch in finished_batches(self.lake, [batch])
-        return finished and batch not in retryable_batches(self.lake)
+        return finished and batch not in retryable_batches(self.lake, at_once=True)
 
     def _show_waiting(self, batches: Sequence[str]) -> None:
         published = [published_batches(self.lake, stage, batches) for stage in STAGES]
@@ -174,7 +174,7 @@ class _Batches:
                     return False
                 self.result.failed_runs[batch] = error
                 return True
-            if batch not in retryable_batches(self.lake):
+            if batch not in retryable_batches(self.lake, at_once=True):
                 break
             if batch in running_batches(self.instance):
                 return False

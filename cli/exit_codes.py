@@ -1,6 +1,6 @@
 """What the exit code of every command means, decided in one place.
 
-Here: the closed set and how errors and states map to it. Not here: what is printed (`errors.py`).
+Here: the closed set and how errors and states map to it. Not here: what is printed (`main.py`).
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from typing import Annotated, Final
 import typer
 
 from cli.document import Document, read_document, read_images
-from cli.find import Found, find
 from cli.options import JsonOption, LakeOption, open_lake
 from cli.terminal import plain, say, say_json
 from resources.errors import QuireError, SettingError
+from resources.lake.find import Found, find
 from resources.lake.lake import Lake
 
 _SUFFIX: Final = {"jpeg": "jpg", "png": "png", "gif": "gif", "webp": "webp"}

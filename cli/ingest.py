@@ -99,6 +99,8 @@ def _say(report: dict[str, Any]) -> None:
         say(f"batches: {', '.join(report['batches'])}")
     states = ", ".join(f"{n} {state}" for state, n in sorted(report["states"].items()))
     say(f"files: {states}")
+    if report["states"].get("waiting") and not report["failed_runs"]:
+        say("what waits is tried again by the next quire ingest, or later by make dev")
     if report["waiting"]:
         say(f"{report['waiting']} are still being written: run again, or leave them to make dev")
     for item in report["left"]:

@@ -11,11 +11,11 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from cli.find import Found, find
 from cli.options import JsonOption, LakeOption, open_lake
 from cli.terminal import say, say_json
 from resources.errors import QuireError, SettingError
 from resources.lake.batches import forget_requests, retryable_batches
+from resources.lake.find import Found, find
 from resources.lake.states import LakeStates
 
 

@@ -10,9 +10,9 @@ from typing import Annotated, Final
 import typer
 
 from cli.document import Document, read_document
-from cli.find import find
 from cli.options import JsonOption, LakeOption, open_lake
 from cli.terminal import say, say_json, say_table, say_text
+from resources.lake.find import find
 
 _ROWS: Final = 30
 

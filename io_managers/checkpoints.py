@@ -104,7 +104,12 @@ def checkpointed(
     return found
 
 
-def _records(lake: Lake, folder: str, without: Collection[str]) -> Iterable[str]:
+def n_records(lake: Lake, stage: str, batch: str) -> int:
+    """How many micro-batches are recorded for a stage and batch."""
+    return len(list(_records(lake, f"{FOLDER}/{stage}/{batch}")))
+
+
+def _records(lake: Lake, folder: str, without: Collection[str] = ()) -> Iterable[str]:
     for base in lake.names(folder):
         if f"{folder}/{base}" in without:
             continue

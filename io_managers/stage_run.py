@@ -22,6 +22,7 @@ from io_managers.checkpoints import (
     without_files_that_are_gone,
 )
 from io_managers.failure_ledger import FailureLedger, Subject
+from io_managers.intents import Intents
 from io_managers.publish import claim_epoch, partition_files, published_epoch
 from io_managers.resume import Resumed, resume
 from io_managers.schemas import TABLES
@@ -77,6 +78,7 @@ class StageRun:
         self._published = mark is not None
         forget_spent(lake, self.stage, batch, mark)
         self._checkpoint = Checkpoint(lake, self.stage, batch, self.version, mark or 0, self.epoch)
+        self.intents = Intents(lake, self.stage, batch, mark or 0, self.epoch)
         self._inputs: Mapping[str, str] = {}
         self._answered: dict[str, set[int]] = defaultdict(set)
         self._recorded: Counter[str] = Counter()

@@ -1,7 +1,7 @@
 """Versions of stages: what they hash, which is accepted, and the lake's record of it.
 
 Here: the name of a version, the `versions` table, and the gate that publishing asks. Not here: how
-a candidate is judged (`assets/evals`).
+a candidate is judged (nothing does yet).
 """
 
 from __future__ import annotations

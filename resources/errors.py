@@ -1,7 +1,7 @@
 """The one hierarchy of errors and the closed vocabulary of error classes, each with its policy.
 
 Here: what can go wrong with a document, and what Quire does about it. Not here: how a failure is
-stored (`io_managers/failures.py`) or how a worker notices one (`resources/workers`).
+stored (`io_managers/publish.py`) or how a worker notices one (`resources/workers`).
 """
 
 from __future__ import annotations

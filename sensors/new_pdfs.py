@@ -12,6 +12,7 @@ from resources.crash_points import reach
 from resources.lake.batches import (
     due_batches,
     is_stuck,
+    note_interrupted,
     read_requests,
     record_request,
     retryable_batches,
@@ -41,8 +42,9 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         seen = tick(lake, settings, [settings.landing], linger=True)
         unfinished = find_unfinished(lake)
         add_partitions(context.instance, unfinished)
-        for run_id in end_lost_runs(context.instance):
+        for run_id, batch in end_lost_runs(context.instance).items():
             context.log.error("run %s was ended: no process works on it any more", run_id)
+            note_interrupted(lake, batch)
         running = running_batches(context.instance)
         wanted = {*unfinished, *retryable_batches(lake)}
         due = due_batches(lake, wanted, running)[:RUNS_A_TICK]

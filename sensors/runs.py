@@ -75,14 +75,16 @@ def daemon_lives(instance: dg.DagsterInstance) -> bool:
     return any(time.time() - beat.timestamp < _HEARTBEAT_SECONDS for beat in beats)
 
 
-def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
-    """End runs that nothing works on any more, and free what they held; returns those ended.
+def end_lost_runs(instance: dg.DagsterInstance) -> dict[str, str]:
+    """End runs that nothing works on any more, and free what they held.
+
+    Returns the batch of each run that was ended, empty for one without.
 
     A run that is killed with -9 stays STARTED, and keeps its pool slot, until run monitoring's
     `max_runtime_seconds`; one that was queued when the daemon stopped stays queued for as long as
     no daemon starts. Both would hold their batch for hours in which nothing else could run it.
     """
-    ended = []
+    ended = {}
     daemon = daemon_lives(instance)
     for record in instance.get_run_records(dg.RunsFilter(statuses=[*_WAITING, *_WORKING])):
         run = record.dagster_run
@@ -96,7 +98,7 @@ def end_lost_runs(instance: dg.DagsterInstance) -> list[str]:
         else:
             instance.report_run_canceled(run, f"{reason}; the batch is run again")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        ended.append(run.run_id)
+        ended[run.run_id] = run.tags.get(_PARTITION_TAG, "")
     return ended
 
 

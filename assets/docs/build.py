@@ -9,15 +9,22 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from assets.answers import fault_of
 from assets.context import StageContext, chunks, digest, owned_documents, rows_by_document
 from assets.items import do_documents
 from assets.versions import stage_version
 from io_managers.failure_ledger import Subject
+from io_managers.schemas import DOCS
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
+from resources.errors import ErrorClass
 from resources.workers.pool import TaskFailure
 
 _STITCH: Final = "assets.docs.work:stitch_documents"
+_GIVEN: Final = ("version", "batch", "doc_id", "input_sha256")
+_COLUMNS: Final = tuple(c for c in DOCS.columns if c not in _GIVEN)
+_MAX_MARKDOWN: Final = 2**30
+"""Characters; 20,000 full pages have a fifteenth of that."""
 _PAGE_INPUT = [
     "doc_id",
     "page_number",
@@ -44,7 +51,11 @@ def build_docs(context: StageContext) -> Staged:
     done = carried | set(run.resumed.units)
     todo = [d for d in documents if d["doc_id"] not in done]
     total = len(todo) + len(run.resumed.units)
-    for doc_id, record in do_documents(context, _STITCH, _items(context, todo)):
+    for doc_id, record in do_documents(context, run, _STITCH, _items(context, todo)):
+        if not isinstance(record, TaskFailure):
+            fault = fault_of(DOCS, record, _COLUMNS, _MAX_MARKDOWN)
+            if fault is not None:
+                record = TaskFailure(ErrorClass.INVALID_OUTPUT, fault)  # noqa: PLW2901
         if isinstance(record, TaskFailure):
             run.fail(Subject(doc_id, None), record.error_class, record.error)
             record = _not_stitched(record)  # noqa: PLW2901

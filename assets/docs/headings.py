@@ -44,6 +44,10 @@ larger than every heading of its page (paper titles of common LaTeX classes are 
 LARGER: Final = 1.15
 """And this much larger than what layout calls the title, if it does (covers name the series so)."""
 MIN_TITLE_LETTERS: Final = 10
+SAME_TITLE: Final = 0.85
+"""Share of the longer title's letters that the shorter one has, its words in the same order."""
+MIN_SAME_WORDS: Final = 5
+"""Words of a title that lacks some of the other's: of fewer, each one tells titles apart."""
 TITLE_PAGES: Final = 3
 BODY_PAGES: Final = 10
 MIN_CHAIN: Final = 3
@@ -52,6 +56,7 @@ _JUNK_TITLE: Final = re.compile(
     r"(?i)^(?:untitled.*|title|document\d*|slide \d+|powerpoint presentation|.*\.(?:pdf|docx?|tex"
     r"|dvi|indd|qxd|ps|rtf|xlsx?|pptx?|odt|p65|fm|book|wpd|html?))$"
 )
+_TITLE_WORD: Final = re.compile(r"\w+")
 _TITLE_PREFIX: Final = re.compile(r"(?i)^microsoft (?:word|powerpoint|excel) - ")
 
 
@@ -106,9 +111,12 @@ def _title_blocks(blocks: Sequence[Block]) -> list[Block]:
 def _named_title(
     pages: Sequence[Page], left_out: set[Place], file_title: str | None
 ) -> list[Block]:
-    """The first block of the first pages that says what the metadata say, letter by letter."""
-    wanted = _letters(_TITLE_PREFIX.sub("", clean(file_title)))
-    if len(wanted) < MIN_TITLE_LETTERS:
+    """The first block of the first pages that says what the metadata say.
+
+    Letter by letter, but for a few words that one of the two has more: "(HPC)", a subtitle's "and".
+    """
+    title = _TITLE_PREFIX.sub("", clean(file_title))
+    if len(_letters(title)) < MIN_TITLE_LETTERS:
         return []
     for page in pages[:TITLE_PAGES]:
         for block in () if page.unsupported else page.blocks:
@@ -116,10 +124,22 @@ def _named_title(
                 block.kind in ("title", "heading", "text")
                 and len(block.text) <= MAX_CHARS
                 and (block.page, block.index) not in left_out
-                and _letters(block.text) == wanted
+                and _says(block.text, title)
             ):
                 return [block]
     return []
+
+
+def _says(text: str, title: str) -> bool:
+    """Whether a text is a title, or one of them is the other with a few words more."""
+    own, wanted = _letters(text), _letters(title)
+    if own == wanted:
+        return True
+    if min(len(own), len(wanted)) < SAME_TITLE * max(len(own), len(wanted)):
+        return False
+    shorter, longer = sorted((_TITLE_WORD.findall(text), _TITLE_WORD.findall(title)), key=len)
+    rest = iter([word.casefold() for word in longer])
+    return len(shorter) >= MIN_SAME_WORDS and all(word.casefold() in rest for word in shorter)
 
 
 def _letters(text: str) -> str:

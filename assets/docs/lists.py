@@ -23,6 +23,9 @@ MAX_DEPTH: Final = 4
 SAME_PLACE_SHARE: Final = 0.8
 """Starts nearer than this share of the type's size are one level: numbers of a list are set to the
 right, and a digit is half as wide as type is high."""
+FIRST_LINE_INDENT: Final = 1.3
+"""Ems by which the first line of an item is indented at most, as that of a paragraph (the Federal
+Register: 1); a level of a list is at least 1.5."""
 DEFAULT_SIZE: Final = 10.0
 MAX_INDENT: Final = 90.0
 """Points; a step larger than any level's (LaTeX 25, Word 18 to 36, HTML 30) is another column."""
@@ -49,10 +52,22 @@ def split_items(text: str) -> list[str]:
     return items
 
 
+def _sign(block: Block) -> str:
+    """The bullet that an item has on its page; empty when it has a number."""
+    text = block.text.lstrip()
+    return text[:1] if _BULLET.match(text) else ""
+
+
+def _n_lines(block: Block) -> int:
+    return block.text.strip().count("\n") + 1
+
+
 @dataclass
 class _Level:
     x0: float
     marker: str
+    sign: str = ""
+    n_lines: int = 1
 
 
 @dataclass
@@ -73,7 +88,7 @@ class Outline:
         where a list starts at another number than 1, which cannot interrupt a paragraph in markdown
         (CommonMark 5.3) and would be read as more of the item before.
         """
-        near = SAME_PLACE_SHARE * (block.font_size or DEFAULT_SIZE)
+        near = self._near(block)
         is_first = not self._levels
         if self._levels and (
             abs(block.x0 - self._levels[-1].x0) > MAX_INDENT
@@ -89,10 +104,24 @@ class Outline:
             top.marker = marker
         else:
             self._levels.append(_Level(block.x0, marker))
+        level = self._levels[-1]
+        level.sign, level.n_lines = _sign(block), max(level.n_lines, _n_lines(block))
         self._page = block.page
         apart = not is_first and not goes_on and marker[:-1] not in ("", "1")
         spaces = " " * sum(len(level.marker) + 1 for level in self._levels[:-1])
         return ("\n" if apart else "") + spaces
+
+    def _near(self, block: Block) -> float:
+        """How near to a level's start an item must start to be of that level, in points.
+
+        Where an item's first line is indented, its box starts at its second line: of two items
+        with one sign, one of a single line seems to start further right.
+        """
+        size = block.font_size or DEFAULT_SIZE
+        top = self._levels[-1] if self._levels else None
+        alike = top is not None and top.sign == _sign(block) != ""
+        differ = top is not None and (top.n_lines == 1) != (_n_lines(block) == 1)
+        return (FIRST_LINE_INDENT if alike and differ else SAME_PLACE_SHARE) * size
 
     def _is_level(self, x0: float, near: float) -> bool:
         return any(abs(x0 - level.x0) <= near for level in self._levels)

@@ -2,7 +2,8 @@
 
 Here: walking the blocks in order, and which of them are joined. Each decision has its module:
 `furniture.py` (left out), `headings.py` (levels, title), `joining.py` (lines, hyphens, paragraphs),
-`tables.py`, `figures.py`, `render.py` (shapes). Not here: Dagster, tables of the lake, versions.
+`halves.py` (notes and items in two blocks), `tables.py`, `figures.py`, `render.py` (shapes). Not
+here: Dagster, tables of the lake, versions.
 
 Everything is decided from all pages at once, so the result does not depend on how pages were cut
 into tasks. Time and memory are linear in the number of blocks.
@@ -17,8 +18,15 @@ from dataclasses import dataclass, field
 from assets.docs import markup
 from assets.docs.figures import Figures
 from assets.docs.furniture import find_furniture
+from assets.docs.halves import item_goes_on, note_goes_on
 from assets.docs.headings import body_size, decide_headings
-from assets.docs.joining import Vocabulary, continues, is_interruption, is_note, is_rule
+from assets.docs.joining import (
+    Vocabulary,
+    continues,
+    is_interruption,
+    is_note,
+    is_rule,
+)
 from assets.docs.records import (
     Block,
     DocRecord,
@@ -28,7 +36,14 @@ from assets.docs.records import (
     read_pages,
 )
 from assets.docs.render import Context, Piece, lay_out, render_comments, render_pieces
-from assets.docs.tables import MAX_HEAD_ROWS, Rows, continue_rows, is_continued, read_table
+from assets.docs.tables import (
+    MAX_HEAD_ROWS,
+    Rows,
+    continue_rows,
+    is_continued,
+    names_another,
+    read_table,
+)
 from assets.docs.tokens import estimate_tokens
 
 
@@ -91,6 +106,7 @@ class _Open:
 
     piece: Piece | None = None
     beside: list[Piece] = field(default_factory=list)
+    note: Piece | None = None
 
     def close(self) -> Iterator[Piece]:
         if self.piece is not None:
@@ -116,9 +132,14 @@ def _pieces(pages: Sequence[Page], left_out: set[tuple[int, int]], body: float) 
                 continue
             if page.unsupported:
                 yield Piece("aside", [block])
-            elif is_note(block, usual, page.height):
-                state.beside.append(Piece("aside", [block]))
-            elif not is_rule(block):
+            elif is_rule(block):
+                continue
+            elif state.note is not None and note_goes_on(state.note.blocks[-1], block):
+                state.note.blocks.append(block)  # also when it is written already: it stays a piece
+            elif is_note(block, usual, page.height) or block.kind == "footnote":
+                state.note = Piece("aside", [block])
+                state.beside.append(state.note)
+            else:
                 yield from _step(state, block)
     yield from state.close()
 
@@ -129,6 +150,10 @@ def _step(state: _Open, block: Block) -> Iterator[Piece]:
         state.beside.append(Piece("block", [block]))
         return
     rows = read_table(block) if block.kind == "table" else ()
+    over = state.beside[-1].blocks[0] if state.beside else None
+    if rows and over is not None and over.page == block.page and names_another(over.text):
+        yield from state.close()
+        piece = None
     past_figure = any(p.blocks[0].kind in ("picture", "table") for p in state.beside)
     if piece is not None and _goes_on(piece, block, rows, past_figure=past_figure):
         if rows:
@@ -157,6 +182,8 @@ def _goes_on(piece: Piece, block: Block, rows: Rows, *, past_figure: bool) -> bo
     last = piece.blocks[-1]
     if last.kind == "table":
         return bool(rows) and is_continued(last, tuple(piece.rows), block, rows)
+    if item_goes_on(last, block, max(b.x1 for b in (*piece.blocks, block))):
+        return True
     return continues(last, block, past_figure=past_figure)
 
 

@@ -21,6 +21,10 @@ _BREAK: Final = re.compile(r"(?<!\\)<br\s*/?>", re.IGNORECASE)
 
 MANY_ROWS: Final = 8
 MAX_HEAD_ROWS: Final = 4
+MIN_KNOWN: Final = 2
+MOSTLY: Final = 0.8
+_NAMES: Final = re.compile(r"\s*(?:table|tab\.|tabelle|tableau|tabla|tabela)\s+\S", re.IGNORECASE)
+_GOES_ON: Final = re.compile(r"\bcont(?:\.|'?d|inue)|fortsetz|\bsuite\b", re.IGNORECASE)
 SAME_EDGE_POINTS: Final = 12.0
 """Left and right edges of a table and its continuation differ by less than this."""
 
@@ -79,14 +83,39 @@ def write_table(rows: Rows) -> str:
 
 
 def is_continued(before: Block, before_rows: Rows, after: Block, after_rows: Rows) -> bool:
-    """Whether a table goes on at the top of the next page: as many columns, at the same place."""
+    """Whether a table goes on at the top of the next page: the same columns, at the same place."""
     return (
         bool(before_rows and after_rows)
         and after.page == before.page + 1
         and len(before_rows[0]) == len(after_rows[0])
         and abs(before.x0 - after.x0) <= SAME_EDGE_POINTS
         and abs(before.x1 - after.x1) <= SAME_EDGE_POINTS
+        and _agree(before_rows[1:], after_rows[1:] or after_rows)
     )
+
+
+def names_another(caption: str) -> bool:
+    """Whether what stands over a table names it as a new one, not as one that goes on."""
+    return _NAMES.match(caption) is not None and not _GOES_ON.search(caption)
+
+
+def _agree(before: Rows, after: Rows) -> bool:
+    """Whether no column is numbers in one table and words in the other.
+
+    Of a column that has fewer than two cells with text, nothing is known.
+    """
+    for left, right in zip(zip(*before, strict=True), zip(*after, strict=True), strict=False):
+        known = [share for share in map(_number_share, (left, right)) if share is not None]
+        if len(known) == 2 and max(known) >= MOSTLY and min(known) <= 1 - MOSTLY:
+            return False
+    return True
+
+
+def _number_share(column: Sequence[str]) -> float | None:
+    filled = [text for text in column if any(map(str.isalnum, text))]
+    if len(filled) < MIN_KNOWN:
+        return None
+    return sum(not any(map(str.isalpha, text)) for text in filled) / len(filled)
 
 
 def continue_rows(head: Rows, rows: Rows) -> Rows:

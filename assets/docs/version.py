@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = 2
+REVISION: Final = 3
 
 
 def version_inputs() -> dict[str, str]:

@@ -5,16 +5,20 @@ Here: the stage's plain function. Not here: how a PDF is triaged (`triage.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
 import polars as pl
 
+from assets.answers import fault_of
 from assets.context import StageContext, digest
+from assets.in_hand import run_tasks
 from assets.versions import stage_version
 from io_managers.contents import claim
 from io_managers.failure_ledger import Subject
+from io_managers.schemas import FILES
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
@@ -22,7 +26,9 @@ from resources.landing.sightings import local_copy
 from resources.workers.pool import Task
 
 _TRIAGE: Final = "assets.files.triage:triage"
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 _FROM_TRIAGE: Final = ("doc_id", "n_bytes", "n_pages", "n_attachments", "n_form_fields", "title")
+_VERDICT: Final = (*_FROM_TRIAGE, "status", "error_class", "error")
 
 
 def build_files(context: StageContext) -> Staged:
@@ -39,7 +45,7 @@ def build_files(context: StageContext) -> Staged:
     inputs = {row["uri"]: file_input(row) for row in manifest}
     carried = set(run.carry(inputs, unit="uri")["uri"])
     todo = [row for row in manifest if row["uri"] not in carried]
-    triaged = _triage_all(context, todo)
+    triaged = _triage_all(context, run, todo)
     first: dict[str, str] = {}
     for uri, found in sorted(triaged.items()):
         if found["doc_id"]:
@@ -84,7 +90,7 @@ def file_input(row: dict[str, Any]) -> str:
 
 
 def _triage_all(
-    context: StageContext, sightings: Sequence[dict[str, Any]]
+    context: StageContext, run: StageRun, sightings: Sequence[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     with ExitStack() as copies:
@@ -101,10 +107,11 @@ def _triage_all(
                 payload = {"path": path, "passwords": list(context.settings.passwords)}
                 yield Task(row["uri"], _TRIAGE, payload)
 
-        for result in context.workers.run(tasks()):
+        for result in run_tasks(context, run, tasks(), lambda task: [task.document]):
             uri = result.task.document
             for record, _ in result.records():
-                found[uri] = record
+                fault = _fault(record)
+                found[uri] = _failed(ErrorClass.INVALID_OUTPUT, fault) if fault else record
             if result.failure is not None:
                 found[uri] = _failed(result.failure.error_class, result.failure.error)
             context.progress.report("files", context.batch, len(found), len(sightings))
@@ -114,6 +121,17 @@ def _triage_all(
                 ErrorClass.INVALID_OUTPUT, "the worker ended without an answer"
             )
     return found
+
+
+def _fault(record: Mapping[str, Any]) -> str | None:
+    """Why a worker's answer is no verdict; None when it is one."""
+    if fault := fault_of(FILES, record, _VERDICT):
+        return fault
+    if record["doc_id"] is not None and not _SHA256.fullmatch(record["doc_id"]):
+        return "the worker's answer has no hash as doc_id"
+    whole = record["status"] == "ok" and record["doc_id"] and record["n_pages"]
+    failed = record["status"] == "failed" and record["error_class"] and record["error"]
+    return None if whole or failed else "the worker's answer is neither a document nor a failure"
 
 
 def _failed(error_class: ErrorClass, error: str) -> dict[str, Any]:

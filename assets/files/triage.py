@@ -15,7 +15,14 @@ import pymupdf
 from pymupdf import mupdf
 
 from resources.errors import DocumentError, ErrorClass
-from resources.workers.documents import describe, error_class_of, hash_file, open_pdf, take_warnings
+from resources.workers.documents import (
+    describe,
+    error_class_of,
+    hash_file,
+    open_pdf,
+    require_page,
+    take_warnings,
+)
 
 MAX_PAGES: Final = 100_000
 """Page trees that claim more are damaged or hostile; the largest real documents have 20,000."""
@@ -93,7 +100,7 @@ def _count_pages(document: pymupdf.Document) -> int:
     except Exception as error:
         raise DocumentError(ErrorClass.CORRUPT, f"its pages cannot be counted: {error}") from error
     if n_pages == 0:
-        if document.is_repaired:
+        if document.is_repaired or not _has_tree(document):
             raise DocumentError(ErrorClass.CORRUPT, "damaged: no page is left" + _complaint())
         raise DocumentError(ErrorClass.EMPTY, "the document has no pages")
     if n_pages > MAX_PAGES:
@@ -111,9 +118,16 @@ def _count_pages(document: pymupdf.Document) -> int:
     raise DocumentError(ErrorClass.CORRUPT, f"{text} ({describe(faults[-1])})") from faults[-1]
 
 
+def _has_tree(document: pymupdf.Document) -> bool:
+    """Whether there is a page tree, which may well have no pages."""
+    trailer = mupdf.pdf_trailer(mupdf.pdf_document_from_fz_document(document.this))
+    return bool(mupdf.pdf_is_array(mupdf.pdf_dict_getp(trailer, "Root/Pages/Kids")))
+
+
 def _fault(document: pymupdf.Document, number: int) -> Exception | None:
     """Why a page does not load; None when it does."""
     try:
+        require_page(document, number + 1)
         document.load_page(number)
     except MemoryError:
         raise

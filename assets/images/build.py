@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from assets.answers import checked
 from assets.context import StageContext, chunks, digest, readable_documents, rows_by_document
 from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
@@ -125,8 +126,11 @@ def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, A
     jobs = _jobs(context, documents, writer.run.resumed.units)
     never_any = _ever_empty(context)
     for result in read_in_slices(context, writer.run, _EXTRACT, jobs, SLICE_PAGES):
-        for record, blob in result.records():
-            writer.add(result.task.document, record, blob)
+        for record, blob, fault in checked(IMAGES, result.records(), _COLUMNS):
+            if fault is None:
+                writer.add(result.task.document, record, blob)
+            else:
+                writer.refuse(result.task.document, record["page_number"], fault)
         if result.failure is not None:
             if result.failure.error_class in SOURCE_GONE:
                 writer.gone.add(result.task.document)
@@ -169,7 +173,7 @@ class _Writer:
 
     def add(self, doc_id: str, record: Mapping[str, Any], blob: bytes | None) -> None:
         row = {column: record.get(column) for column in _COLUMNS}
-        if blob is not None and hashlib.sha256(blob).hexdigest() != row["sha256"]:
+        if not self._has_its_bytes(row, blob):
             row |= {
                 "status": "failed",
                 "sha256": None,
@@ -194,6 +198,16 @@ class _Writer:
             self.run.add("image_data", data, len(blob))
             self.run.counts["distinct_images"] += 1
             self.run.counts["image_bytes"] += len(blob)
+
+    def _has_its_bytes(self, row: Mapping[str, Any], blob: bytes | None) -> bool:
+        if blob is None:
+            return row["sha256"] is None or row["sha256"] in self.stored
+        return (row["n_bytes"], row["sha256"]) == (len(blob), hashlib.sha256(blob).hexdigest())
+
+    def refuse(self, doc_id: str, page_number: int, fault: str) -> None:
+        """An answer that cannot be a row: it has no place among the page's images."""
+        self.documents.add(doc_id)
+        self.run.fail(Subject(doc_id, None, page_number), ErrorClass.INVALID_OUTPUT, fault)
 
     def _add(self, doc_id: str, row: dict[str, Any]) -> None:
         self.documents.add(doc_id)

@@ -17,7 +17,7 @@ import pymupdf
 from pymupdf import mupdf
 
 from assets.images.encode import Crop, Encoded, Turn, crop_of, encode_image, turn_of
-from assets.images.placements import Box, Placement, iter_images
+from assets.images.placements import Box, PlacedImage, Placement, placed_images
 from assets.images.render import Renderer
 from assets.images.roles import (
     FIGURE,
@@ -28,7 +28,7 @@ from assets.images.roles import (
     is_page_scan,
     share_inside,
 )
-from assets.images.shown import ROUGH_SIDE, looks_like, shown_as_stored
+from assets.images.shown import ROUGH_SIDE, looks_like
 from resources.errors import DocumentError, ErrorClass
 from resources.workers.documents import describe, error_class_of, open_pdf
 
@@ -201,7 +201,7 @@ def extract_images(payload: ExtractPayload, progress: Callable[[int], None]) -> 
             progress(number)
             try:
                 page = document.load_page(number - 1)
-                images = list(iter_images(page))
+                images = placed_images(page)
             except Exception as error:  # noqa: BLE001 - the page's boundary: recorded, the others go on
                 yield ImageRow(number, 0).failed(error, ErrorClass.UNREADABLE).record(), None
                 continue
@@ -213,7 +213,7 @@ def extract_images(payload: ExtractPayload, progress: Callable[[int], None]) -> 
 
 def _page_rows(
     page: pymupdf.Page,
-    images: Sequence[tuple[Placement, mupdf.FzImage]],
+    images: Sequence[PlacedImage],
     request: PageRequest,
     store: _Store,
     *,
@@ -221,22 +221,20 @@ def _page_rows(
 ) -> Iterator[tuple[ImageRow, bytes | None]]:
     number = request["page_number"]
     pictures = _pictures(request)
-    placements = [placement for placement, _ in images]
+    placements = [placed.placement for placed in images]
     source = request["source"]
     if source == "text_layer" and _is_searchable_scan(page, placements):
         source = "ocr"  # the scan was read before it came to us: the same case
     roles = assign_roles(placements, pictures, page.rect.width, page.rect.height, source)
     renderer = Renderer(page)
     wanted = {FIGURE, PAGE_SCAN} if keep_scans else {FIGURE}
-    plain = shown_as_stored(page, placements) if wanted & set(roles) else []
-    for (placement, image), role in zip(images, roles, strict=True):
+    for placed, role in zip(images, roles, strict=True):
+        placement = placed.placement
         row = ImageRow(
             number, placement.index, role, placement.bbox, placement.width, placement.height
         )
         if role in wanted:
-            is_plain = plain[placement.index]
-            make = partial(_image, placement, image, store, renderer, is_plain=is_plain)
-            yield _store(row, make)
+            yield _store(row, partial(_image, placed, store, renderer))
         else:
             yield row, None
     for index, box in pictures:
@@ -262,18 +260,12 @@ def _store(
     return row.stored(stored), data
 
 
-def _image(
-    placement: Placement,
-    image: mupdf.FzImage,
-    store: _Store,
-    renderer: Renderer,
-    *,
-    is_plain: bool,
-) -> tuple[Stored, bytes | None]:
+def _image(placed: PlacedImage, store: _Store, renderer: Renderer) -> tuple[Stored, bytes | None]:
+    placement = placed.placement
     # A stencil has no colours of its own, a gradient lacks its clip: only the page shows them.
     if not placement.is_stencil and not placement.is_shading:
-        accept = None if is_plain else partial(_is_shown, placement, renderer)
-        held = store.image(image, placement, accept)
+        accept = None if placed.is_plain else partial(_is_shown, placement, renderer)
+        held = store.image(placed.image, placement, accept)
         if held is not None:
             return held
     return _rendered(placement.bbox, placement.dpi, store, renderer)

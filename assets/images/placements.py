@@ -20,14 +20,21 @@ from typing import Final
 import pymupdf
 from pymupdf import mupdf
 
+from assets.images.device import Matrix, drawn_images
+from assets.images.recurring import ImageKey
+
 _MAX_FORMS = 8
 """Forms looked into for images; a page with more is run."""
+_SLANT: Final = 0.01
+"""Share of a side by which a corner may stand off: a pixel of 96."""
 _NOWHERE: Final = pymupdf.Rect(0, 0, 0, 0)
 FLAGS: Final = pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_CLIP
 """What a text page needs to list the images with the boxes that their clips leave of them. The
 pages stage's flags hold both, so that its boxes are these."""
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points, origin top left, of the page as a viewer shows it."""
+_Found = tuple[Box, Matrix, mupdf.FzImage]
+"""Box, matrix and image of a drawing, on the page before /Rotate."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,13 @@ class Placement:
     """Is itself a stencil through which a colour is painted: it has no colours of its own."""
     is_shading: bool
     """Is no image of the document but a gradient, which MuPDF lists among the images."""
+    n_bytes: int = 0
+    """As stored in the document, compressed."""
+
+    @property
+    def key(self) -> ImageKey:
+        """What is the same of every placement of this image (`recurring.py`)."""
+        return (self.width, self.height, self.n_bytes)
 
     @property
     def area(self) -> float:
@@ -62,6 +76,14 @@ class Placement:
         a, b, c, d, x, y = self.transform
         x, y = x + min(a, 0) + min(c, 0), y + min(b, 0) + min(d, 0)
         return (x, y, x + abs(a) + abs(c), y + abs(b) + abs(d))
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether it has no slant that would show."""
+        a, b, c, d, _, _ = self.transform
+        if abs(a) + abs(d) < abs(b) + abs(c):
+            a, b, c, d = b, a, d, c
+        return abs(b) <= _SLANT * abs(d) and abs(c) <= _SLANT * abs(a)
 
     @property
     def dpi(self) -> float:
@@ -81,9 +103,10 @@ def may_show_images(page: pymupdf.Page) -> bool:
     found = pymupdf._as_pdf_page(page.this, required=False)  # noqa: SLF001 - no public door
     if not found.m_internal:
         return True
-    if mupdf.pdf_array_len(mupdf.pdf_dict_gets(found.obj(), "Annots")):
-        return True
     try:
+        # Links are annotations too, and are not drawn: these are the lists that a run draws.
+        if mupdf.pdf_first_annot(found).m_internal or mupdf.pdf_first_widget(found).m_internal:
+            return True
         if _names_images(mupdf.pdf_page_resources(found), [_MAX_FORMS]):
             return True
         return b"BI" in page.read_contents()
@@ -110,16 +133,36 @@ def _names_images(resources: mupdf.PdfObj, left: list[int]) -> bool:
     return False
 
 
-def iter_images(page: pymupdf.Page) -> Iterator[tuple[Placement, mupdf.FzImage]]:
-    """Every placement with MuPDF's handle of its image, not yet decoded.
+@dataclass(frozen=True)
+class PlacedImage:
+    """A placement and the image that is placed."""
 
-    The handle (`mupdf.FzImage`) is what reaches inline images, masks and the compressed bytes
-    without a look-up by cross-reference number, which inline images lack.
-    """
-    if may_show_images(page):
+    placement: Placement
+    image: mupdf.FzImage
+    """MuPDF's handle, not yet decoded. It reaches inline images, masks and the compressed bytes
+    without a look-up by cross-reference number, which inline images lack."""
+    is_plain: bool
+    """Upright, opaque and uncut but for a rectangle. False is no verdict: look at the page."""
+
+
+def placed_images(page: pymupdf.Page) -> list[PlacedImage]:
+    """Every placement of a page, with its image, in drawing order."""
+    if not may_show_images(page):
+        return []
+    drawn = drawn_images(page)
+    if drawn is not None and all(d.image is not None for d in drawn):
+        found = [(d.box, d.matrix, d.image) for d in drawn]
+    else:  # what fails tells why, and a gradient is made an image, in a text page alone
         text_page = page.get_textpage(flags=FLAGS)
-        blocks = image_blocks(text_page)
-        yield from zip(placements_of(page, blocks), (b.i_image() for b in blocks), strict=True)
+        found = [_of_block(block) for block in image_blocks(text_page)]
+    placements = _placements(page, found)
+    plain = [d.is_plain for d in drawn or ()]
+    if len(plain) != len(placements):
+        plain = [False] * len(placements)
+    return [
+        PlacedImage(placement, image, is_plain and placement.is_straight)
+        for placement, (_, _, image), is_plain in zip(placements, found, plain, strict=True)
+    ]
 
 
 def image_blocks(text_page: pymupdf.TextPage) -> list[mupdf.FzStextBlock]:
@@ -132,14 +175,25 @@ def image_blocks(text_page: pymupdf.TextPage) -> list[mupdf.FzStextBlock]:
 
 def placements_of(page: pymupdf.Page, blocks: Sequence[mupdf.FzStextBlock]) -> list[Placement]:
     """The placements that a page's image blocks stand for, in the same order."""
-    if not blocks:
+    return _placements(page, [_of_block(block) for block in blocks])
+
+
+def _of_block(block: mupdf.FzStextBlock) -> _Found:
+    box, matrix = block.m_internal.bbox, block.i_transform()
+    return (
+        (box.x0, box.y0, box.x1, box.y1),
+        (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f),
+        block.i_image(),
+    )
+
+
+def _placements(page: pymupdf.Page, found: Sequence[_Found]) -> list[Placement]:
+    if not found:
         return []
     # A text page ignores /Rotate; its origin is the top left of the crop box.
     turn = page.rotation_matrix
     shown = page.rect
-    return [
-        _placement(index, block, block.i_image(), turn, shown) for index, block in enumerate(blocks)
-    ]
+    return [_placement(index, one, turn, shown) for index, one in enumerate(found)]
 
 
 @contextmanager
@@ -158,16 +212,10 @@ def hidden(blocks: Sequence[mupdf.FzStextBlock]) -> Iterator[None]:
             block.m_internal.type = mupdf.FZ_STEXT_BLOCK_IMAGE
 
 
-def _placement(
-    index: int,
-    block: mupdf.FzStextBlock,
-    image: mupdf.FzImage,
-    turn: pymupdf.Matrix,
-    shown: pymupdf.Rect,
-) -> Placement:
+def _placement(index: int, found: _Found, turn: pymupdf.Matrix, shown: pymupdf.Rect) -> Placement:
+    inner, matrix, image = found
     # Outside its clip a box is inside out, and PyMuPDF would turn it round.
-    inner = block.m_internal.bbox
-    box = pymupdf.Rect(inner) * turn if inner.x0 < inner.x1 and inner.y0 < inner.y1 else _NOWHERE
+    box = pymupdf.Rect(inner) * turn if inner[0] < inner[2] and inner[1] < inner[3] else _NOWHERE
     # max(0.0, nan) is 0.0: a box of a damaged page may hold no numbers.
     box = pymupdf.Rect(
         min(shown.width, max(0.0, box.x0)),
@@ -175,8 +223,8 @@ def _placement(
         min(shown.width, max(0.0, box.x1)),
         min(shown.height, max(0.0, box.y1)),
     )
-    matrix = block.i_transform()
-    transform = pymupdf.Matrix(matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f) * turn
+    transform = pymupdf.Matrix(*matrix) * turn
+    stored = mupdf.ll_fz_compressed_image_buffer(image.m_internal)
     return Placement(
         index=index,
         bbox=(box.x0, box.y0, box.x1, box.y1),
@@ -193,5 +241,6 @@ def _placement(
         has_mask=bool(image.mask().m_internal),
         is_stencil=bool(image.imagemask()),
         # Only what MuPDF made itself has no stream behind it; its colours come without its clip.
-        is_shading=not mupdf.fz_compressed_image_buffer(image).m_internal,
+        is_shading=not stored,
+        n_bytes=stored.buffer.len if stored and stored.buffer else 0,
     )

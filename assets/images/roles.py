@@ -2,18 +2,19 @@
 
 Here: decisions from boxes and sizes alone, shared by the pages stage (which makes the picture
 blocks) and the images stage (which stores what they refer to). Not here: where placements come
-from (`placements.py`), nor whether an image recurs through the document (`assets/docs`).
+from (`placements.py`), nor whether an image recurs through the document (`recurring.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:  # the preview needs the thresholds alone, in a process that parses nothing
     from assets.images.placements import Box, Placement
+    from assets.images.recurring import ImageKey
 
 FIGURE: Final = "figure"
 PART: Final = "part"
@@ -28,6 +29,9 @@ MIN_POINTS: Final = 14.0
 """Shown lower or narrower than a line of 12 pt text, an image is an ornament of the text."""
 MIN_SHARE: Final = 0.005
 """Under half a percent of the page (50 x 50 pt of A4) is an icon."""
+MAX_RECURRING_SHARE: Final = 0.05
+"""Of the page: an image up to this that recurs through the document is a logo or a badge. Those of
+letterheads are up to 200 x 60 points, 2.4 % of A4."""
 MAX_ASPECT: Final = 20.0
 """Longer than this is a rule or a border."""
 INSIDE: Final = 0.7
@@ -42,7 +46,8 @@ _RASTERED: Final = frozenset({"ocr", "mixed"})
 DECORATION_RULE: Final = (
     "Decorations are counted and not stored: images that no picture block refers to, as none is "
     f"made of those with under {MIN_PIXELS} pixels or {MIN_POINTS:g} points on a side, on under "
-    f"{MIN_SHARE:.1%} of the page, or over {MAX_ASPECT:g} times as long as wide."
+    f"{MIN_SHARE:.1%} of the page, over {MAX_ASPECT:g} times as long as wide, or on up to "
+    f"{MAX_RECURRING_SHARE:.0%} of the page and again on many pages of the document."
 )
 """The rule in words, for the materialisation, which counts them as `role_decoration`."""
 
@@ -62,7 +67,11 @@ class Picture:
 
 
 def propose_pictures(
-    placements: Sequence[Placement], width: float, height: float, source: str
+    placements: Sequence[Placement],
+    width: float,
+    height: float,
+    source: str,
+    recurring: Collection[ImageKey] = (),
 ) -> list[Picture]:
     """The pictures of a page as its placements tell, in drawing order.
 
@@ -80,6 +89,8 @@ def propose_pictures(
         if len(group) == 1 and is_decoration(group[0], page_area):
             continue
         if _is_ornament(box, page_area):
+            continue
+        if all(recurs(p, page_area, recurring) for p in group):
             continue
         pictures.append(Picture(box, tuple(p.index for p in group)))
     return pictures
@@ -129,6 +140,12 @@ def is_decoration(placement: Placement, page_area: float) -> bool:
     if min(placement.width, placement.height) < MIN_PIXELS:
         return True
     return _is_ornament(placement.bbox, page_area)
+
+
+def recurs(placement: Placement, page_area: float, recurring: Collection[ImageKey]) -> bool:
+    """Whether the placement is a logo: small, and one of the images that recur (`recurring.py`)."""
+    is_small = _area(placement.bbox) <= MAX_RECURRING_SHARE * page_area
+    return is_small and placement.key in recurring
 
 
 def share_inside(box: Box, other: Box) -> float:

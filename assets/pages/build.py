@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from assets.answers import checked
 from assets.context import StageContext, readable_documents
 from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
@@ -17,7 +18,7 @@ from io_managers.failure_ledger import Subject
 from io_managers.schemas import PAGES
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
-from resources.errors import SOURCE_GONE
+from resources.errors import SOURCE_GONE, ErrorClass
 from resources.workers.pool import TaskFailure
 
 _READ: Final = "assets.pages.read:read_pages"
@@ -42,8 +43,12 @@ def build_pages(context: StageContext) -> Staged:
     jobs = _jobs(context, documents, missing)
     for result in read_in_slices(context, run, _READ, jobs, SLICE_PAGES):
         document = result.task.document
-        for record, _ in result.records():
-            add_page(run, document, record)
+        for record, _, fault in checked(PAGES, result.records(), _COLUMNS):
+            if fault is None:
+                add_page(run, document, record)
+            else:
+                page = (record["page_number"],)
+                fail_pages(run, document, TaskFailure(ErrorClass.INVALID_OUTPUT, fault, page))
         if result.failure is not None:
             fail_pages(run, document, result.failure)
         run.done(document, result.task.units)

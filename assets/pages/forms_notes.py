@@ -1,43 +1,95 @@
 """Form fields, comments and hidden text of a page as blocks.
 
 Here: fields as `name: value`, comments, and text that no reader of the page sees, boxes of the page
-as shown. Not here: XFA forms without
-pages of their own (`special.py`).
+as shown. Not here: XFA forms without pages of their own (`routing/special.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 import pymupdf
 
 from assets.pages import markdown
-from assets.pages.geometry import Box, Turn, union
+from assets.pages.geometry import Box, Turn, holds_centre, union
 from assets.pages.records import Block, Line
 from assets.pages.routing.soundness import is_sound, oddness
+from assets.pages.text_layer import TextLayer
 
+_Item = TypeVar("_Item", pymupdf.Annot, pymupdf.Widget)
 _SKIPPED: Final = frozenset({pymupdf.PDF_ANNOT_LINK, pymupdf.PDF_ANNOT_POPUP})
 HIDDEN: Final = "hidden text: "
 _OFF: Final = frozenset({"", "Off"})
+_NO_FIELDS: Final = (pymupdf.PDF_WIDGET_TYPE_BUTTON, pymupdf.PDF_WIDGET_TYPE_SIGNATURE)
+_UNSEEN: Final = (1, 3)
+"""`Display_Hidden` and `Display_NoView` of MuPDF: no reader of the page sees such a field."""
 
 
-def field_blocks(page: pymupdf.Page) -> list[Block]:
-    """The filled form fields of a page, once each, in the order of the page's annotations."""
+@dataclass(frozen=True)
+class Field:
+    """A form field that a reader of the page sees; the value is empty where nothing was filled in.
+
+    The box is of the page as shown.
+    """
+
+    name: str
+    value: str
+    box: Box
+
+
+def form_fields(page: pymupdf.Page) -> list[Field]:
+    """The form fields of a page, in the order of its annotations; buttons and signatures are none.
+
+    Fields of one name (the buttons of a choice, a name that is asked for twice) are told once for
+    each value, and once as empty when none of them has one.
+    """
     if page.first_widget is None:
         return []
-    found: dict[tuple[str, str], Block] = {}
-    for widget in page.widgets():
-        if widget.field_type in (pymupdf.PDF_WIDGET_TYPE_BUTTON, pymupdf.PDF_WIDGET_TYPE_SIGNATURE):
+    found: dict[str, dict[str, Field]] = {}
+    for widget in _each(page.first_widget):
+        if widget.field_type in _NO_FIELDS or widget.field_display in _UNSEEN:
             continue
         name = markdown.clean(widget.field_label or widget.field_name or "")
         value = _value(widget)
-        if not value or (name, value) in found:
-            continue
-        text = f"{name}: {value}" if name else value
-        written = f"{markdown.escape(name)}: {markdown.escape(value)}" if name else value
-        found[name, value] = Block("field", _shown(page, widget.rect), text, written)
-    return list(found.values())
+        same = found.setdefault(name, {})
+        if (name or value) and value not in same and (value or not same):
+            same.pop("", None)
+            same[value] = Field(name, value, _shown(page, widget.rect))
+    return [field for same in found.values() for field in same.values()]
+
+
+def field_blocks(page: pymupdf.Page) -> list[Block]:
+    """The form fields of a page as `name: value`."""
+    blocks = []
+    for field in form_fields(page):
+        name, value = markdown.escape(field.name), markdown.escape(field.value)
+        text = f"{field.name}: {field.value}" if field.name else field.value
+        written = f"{name}: {value}" if name else value
+        blocks.append(Block("field", field.box, text.rstrip(), written.rstrip()))
+    return blocks
+
+
+def apart_from_fields(page: pymupdf.Page, layer: TextLayer) -> tuple[TextLayer, list[Box]]:
+    """The layer without the lines that only show what a field says, and the boxes of the fields.
+
+    The boxes are in the frame of the lines.
+    """
+    fields = [(layer.turn.forth(field.box), _bare(field.value)) for field in form_fields(page)]
+    shown = [
+        line
+        for line in layer.lines
+        if any(holds_centre(box, line.box) and _bare(line.text) in value for box, value in fields)
+    ]
+    gone = set(map(id, shown))
+    lines = tuple(line for line in layer.lines if id(line) not in gone)
+    left_out = (*layer.left_out, *(line.box for line in shown))
+    return replace(layer, lines=lines, left_out=left_out), [box for box, _ in fields]
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
 
 
 def annotation_blocks(page: pymupdf.Page) -> list[Block]:
@@ -60,13 +112,23 @@ def hidden_blocks(lines: Sequence[Line], turn: Turn) -> list[Block]:
 
 
 def _comments(page: pymupdf.Page) -> Iterator[Block]:
-    for annotation in page.annots():
+    for annotation in _each(page.first_annot):
         if annotation.type[0] in _SKIPPED:
             continue
         text = "\n".join(markdown.clean(x) for x in annotation.info["content"].splitlines()).strip()
         if text:
             quoted = "\n".join(f"> {markdown.escape(line)}" for line in text.splitlines())
             yield Block("annotation", _shown(page, annotation.rect), text, quoted)
+
+
+def _each(first: _Item | None) -> Iterator[_Item]:
+    """Annotations one after the other.
+
+    `page.annots()` looks for each from the first one again: 12 s for 3,000 comments.
+    """
+    while first is not None:
+        yield first
+        first = first.next
 
 
 def _value(widget: pymupdf.Widget) -> str:

@@ -26,14 +26,42 @@ _SIGNS: Final = re.compile(r"[\\`*_<!\]]")
 """What `_INLINE` may match: most lines have none, and this is seen ten times as fast."""
 _SPACES: Final = re.compile(r"[ \t\u00a0]{2,}|[\t\u00a0]")
 """What is not a single space already."""
+_RAISED_NUMBER: Final = re.compile(
+    r"(?=[^0-9]*[0-9])[\s0-9+\-\u2010\u2013\u2212,;.*\u2020\u2021\u00a7]+"
+)
+_FRACTION: Final = ("/", "\u2044", "\u2215")
+"""What follows the numerator of a fraction in small figures; all of it is one number."""
+_SUPERSCRIPTS: Final = str.maketrans(
+    "0123456789+-−",
+    "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻",
+)
 _LINE_END: Final = Span("\n")
 _STYLES: Final = (("bold", "**"), ("italic", "*"))
 
 
 def plain(lines: Sequence[Line]) -> str:
     """The text of lines as it stands, one line each."""
-    texts = (clean(line.text) for line in lines)
+    texts = (clean(_with_raised(line)) for line in lines)
     return "\n".join(text for text in texts if text)
+
+
+def _with_raised(line: Line) -> str:
+    """A line's text with raised numbers as superscripts: `hours.¹`, `10⁶`.
+
+    Plain text has no other way to tell a note's mark from a number, and a power from a factor.
+    What has letters or brackets of its own (`1st`, `[3]`) reads well as it stands.
+    """
+    if not any(span.raised for span in line.spans):
+        return line.text
+    follows = [*(span.text.lstrip() for span in line.spans[1:]), ""]
+    return "".join(
+        [
+            span.text.translate(_SUPERSCRIPTS)
+            if span.raised and _RAISED_NUMBER.fullmatch(span.text) and after[:1] not in _FRACTION
+            else span.text
+            for span, after in zip(line.spans, follows, strict=True)
+        ]
+    )
 
 
 def verbatim(lines: Sequence[Line]) -> str:
@@ -67,10 +95,9 @@ def starts_number(text: str) -> bool:
 def render(kind: Kind, lines: Sequence[Line]) -> str:
     """The markdown of a block of this kind made of these lines."""
     if kind == "code":
-        body = verbatim(lines)
-        return f"{_fence(body)}\n{body}\n{_fence(body)}" if body.strip() else ""
+        return fenced(verbatim(lines))
     if kind in ("title", "heading"):
-        text = " ".join(t for t in (escape(clean(line.text)) for line in lines) if t)
+        text = " ".join(t for t in (escape(clean(_with_raised(line))) for line in lines) if t)
         return f"{'#' if kind == 'title' else '##'} {text}" if text else ""
     styled = _styled(lines)
     if not styled:
@@ -78,6 +105,11 @@ def render(kind: Kind, lines: Sequence[Line]) -> str:
     if kind == "list_item":
         return _list_item(styled)
     return "\n".join([_line_start(_FIRST_LINE, styled[0]), *map(_next_line, styled[1:])])
+
+
+def fenced(body: str) -> str:
+    """Code between fences, as it stands."""
+    return f"{_fence(body)}\n{body}\n{_fence(body)}" if body.strip() else ""
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

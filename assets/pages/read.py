@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from math import isfinite
 from typing import Any, Final, Self
 
 import pymupdf
 
+from assets.images.device import drawn_boxes
+from assets.images.recurring import recurring_images
 from assets.images.roles import group_tiles, is_page_scan
 from assets.pages import markdown
+from assets.pages.damage import require_content
 from assets.pages.failures import classify
-from assets.pages.forms_notes import annotation_blocks, field_blocks, hidden_blocks
+from assets.pages.forms_notes import (
+    annotation_blocks,
+    apart_from_fields,
+    field_blocks,
+    hidden_blocks,
+)
 from assets.pages.geometry import Box, union
 from assets.pages.layout.blocks import layout_blocks
 from assets.pages.layout.model import LayoutModel, Region, load_models
-from assets.pages.layout.pictures import with_pictures
+from assets.pages.layout.pictures import MAX_DRAWINGS, with_pictures
 from assets.pages.merge import merge_pictures, merge_scans, without_repeats
 from assets.pages.ocr.reading import OcrResult, ocr_region, page_has_ink
 from assets.pages.records import Block, Line, PageText
@@ -33,17 +40,16 @@ from assets.pages.routing.special import SpecialCases
 from assets.pages.routing.spot_check import agrees, without_ink
 from assets.pages.routing.text_pictures import may_hold_letters
 from assets.pages.routing.verdicts import PYMUPDF, has_text, reads_worse, restores, unsound
+from assets.pages.rows import Row, Shape, failed_row, label_of, page_row
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
 from resources.errors import DocumentError, ErrorClass, QuireError
 from resources.ocr.base import OcrEngine, make_engine
 from resources.workers.child import LOADING
-from resources.workers.documents import open_pdf
+from resources.workers.documents import open_pdf, require_page, take_warnings
 
 _OCR_OFF: Final = (
     "there is ink without a text layer, and OCR is off: set QUIRE_OCR=rapidocr to read it"
 )
-
-Row = dict[str, Any]
 
 
 def read_pages(
@@ -68,13 +74,6 @@ def read_pages(
             yield document.row(page_number, partial(progress, page_number)), None
 
 
-@dataclass(frozen=True)
-class _Shape:
-    label: str | None = None
-    width: float | None = None
-    height: float | None = None
-
-
 class _Document:
     """An open document and what is looked up once for all of its pages."""
 
@@ -88,6 +87,7 @@ class _Document:
         self._unchecked: str | None = None  # of the page that is open
         self._pdf = open_pdf(self._path, self._passwords, payload.get("doc_id"))
         self._special = SpecialCases(self._pdf)
+        self._recurring = recurring_images(self._pdf)
 
     def __enter__(self) -> Self:
         return self
@@ -100,12 +100,16 @@ class _Document:
     def row(self, page_number: int, progress: Callable[[], None]) -> Row:
         """The row of a page, whatever happens on it."""
         started = time.perf_counter()
-        shape = _Shape()
+        shape = Shape()
         try:
+            take_warnings()
+            require_page(self._pdf, page_number)
             page = self._pdf[page_number - 1]
             shape = self._shape(page)
             found = self._read(page, progress)
-            return _row(page_number, shape, found, started)
+            if not found.blocks:
+                require_content(page, take_warnings())
+            return page_row(page_number, shape, found, started)
         except DocumentError as error:
             failure = (error.error_class, str(error))
         except QuireError:  # the engine is missing: the stage cannot go on
@@ -116,11 +120,11 @@ class _Document:
                 # A process that was refused memory once fails the next pages too: the pool goes on
                 # with a fresh one, and tries this page alone.
                 raise MemoryError(failure[1]) from error
-        return _failed_row(page_number, shape, failure, started)
+        return failed_row(page_number, shape, failure, started)
 
-    def _shape(self, page: pymupdf.Page) -> _Shape:
+    def _shape(self, page: pymupdf.Page) -> Shape:
         shown = page.rect
-        return _Shape(_label(page), shown.width, shown.height)
+        return Shape(label_of(page), shown.width, shown.height)
 
     def _read(self, page: pymupdf.Page, progress: Callable[[], None]) -> PageText:
         self._unchecked = None
@@ -231,9 +235,10 @@ class _Document:
     def _from_text_layer(self, page: pymupdf.Page, layer: TextLayer) -> PageText:
         problem = None
         blocks: list[Block] = []
+        layer, fields = apart_from_fields(page, layer)
         if self._uses_layout:
             try:
-                blocks = layout_blocks(layer, self._regions(page, layer))
+                blocks = layout_blocks(layer, self._regions(page, layer), fields)
             except MemoryError:
                 raise
             except Exception as error:  # noqa: BLE001  # the text is sound: keep it, and say so
@@ -271,7 +276,7 @@ class _Document:
         if unread and not base.problem:
             unread = f"a picture of text could not be read: {unread}"
             base = replace(base, problem=unread, problem_class=ErrorClass.OCR_FAILED)
-        read = [(r, result) for r, result in read if has_text(result, is_scan=is_scan)]
+        read = [(r, result) for r, result in read if has_text(result, r, is_scan=is_scan)]
         if not read:  # a photograph, or a figure with labels
             return base
         results = [result for _, result in read]
@@ -322,7 +327,10 @@ class _Document:
     ) -> PageText:
         shown = page.rect
         size = (shown.width, shown.height)
-        blocks = with_pictures(found.blocks, layer.placements, size, found.source)
+        drawn = partial(drawn_boxes, page, MAX_DRAWINGS)
+        blocks = with_pictures(
+            found.blocks, layer.placements, size, found.source, drawn, self._recurring
+        )
         fields, comments = field_blocks(page), [*annotation_blocks(page), *hidden]
         blocks = [*without_repeats(blocks, [*fields, *comments]), *fields, *comments]
         problem, problem_class = found.problem, found.problem_class
@@ -349,44 +357,6 @@ def _choose(page: pymupdf.Page, layer: TextLayer) -> Choice:
     # Only a page without text may be blank, and only then is the question worth a look.
     has_marks = bool(layer.lines) or bool(layer.placements) or bool(page.get_bboxlog())
     return choose(layer.lines, regions, (0.0, 0.0, width, height), has_marks=has_marks)
-
-
-def _row(page_number: int, shape: _Shape, found: PageText, started: float) -> Row:
-    text = markdown.page_text(found.blocks)
-    problem_class = found.problem_class if found.problem else None
-    return {
-        "page_number": page_number,
-        "page_label": shape.label,
-        "status": "partial" if found.problem else "ok",
-        "text": text,
-        "markdown": markdown.page_markdown(found.blocks),
-        "source": found.source,
-        "engine": "+".join(found.engines),
-        "confidence": found.confidence,
-        "width": shape.width,
-        "height": shape.height,
-        "rotation": found.rotation,
-        "blocks": [b.as_row() for b in found.blocks if all(map(isfinite, b.box))],
-        "n_chars": len(text),
-        "elapsed_ms": round((time.perf_counter() - started) * 1000),
-        "error_class": str(problem_class) if problem_class else None,
-        "error": found.problem,
-    }
-
-
-def _failed_row(
-    page_number: int, shape: _Shape, failure: tuple[ErrorClass, str], started: float
-) -> Row:
-    found = PageText(engines=(PYMUPDF,), problem=failure[1], problem_class=failure[0])
-    return {**_row(page_number, shape, found, started), "status": "failed"}
-
-
-def _label(page: pymupdf.Page) -> str | None:
-    """The page's label; a document whose label rules are broken has none."""
-    try:
-        return str(page.get_label()) or None
-    except (RuntimeError, ValueError, TypeError, IndexError, KeyError):
-        return None
 
 
 def _engine_label(engine: OcrEngine) -> str:

@@ -1,7 +1,7 @@
 """Pictures of pages for people, rendered in a worker like everything that touches a PDF.
 
 Here: small ones, and larger ones with the blocks drawn over them. Not here: pixels for OCR
-(`rendering.py`) or figures for readers (`assets/images`).
+(`ocr/rendering.py`) or figures for readers (`assets/images`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Final
 from assets.pages.ocr.resolution import OCR_DPI
 from resources.ocr.base import version_inputs as ocr_version_inputs
 
-REVISION: Final = 2
+REVISION: Final = 3
 """Raise it with every change of this folder or `resources/ocr` that changes a row."""
 
 

@@ -6,22 +6,27 @@ Here: the stage's plain function. Not here: how a summary is made (`resources/su
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
 import polars as pl
 
+from assets.answers import fault_of
 from assets.context import StageContext, digest, owned_documents
 from assets.items import do_documents
 from assets.summaries.inputs import summarise_rows
 from assets.versions import stage_version
 from io_managers.failure_ledger import Subject
+from io_managers.schemas import SUMMARIES
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
+from resources.errors import ErrorClass
 from resources.summariser.base import Summariser, SummaryRecord, without_summary
 from resources.summariser.make import make_summariser
 from resources.workers.pool import TaskFailure
 
 DOCUMENTS_AT_ONCE: Final = 256
+_COLUMNS: Final = tuple(field.name for field in fields(SummaryRecord))
 _EXTRACT: Final = "assets.summaries.work:summarise"
 _INPUT = ["doc_id", "content_sha256", "status", "title", "markdown"]
 
@@ -46,7 +51,7 @@ def build_summaries(context: StageContext) -> Staged:
         owned_documents(lake, batch).select("doc_id", "error_class").drop_nulls().iter_rows()
     )
     summariser = make_summariser(context.settings)
-    for record in _records(context, summariser, todo):
+    for record in _records(context, run, summariser, todo):
         row: dict[str, Any] = {**record.as_row(), "input_sha256": inputs[record.doc_id]}
         if row["status"] == "failed" and record.doc_id in failed:
             # The document failed before this stage, which has nothing of its own to charge.
@@ -64,7 +69,7 @@ def build_summaries(context: StageContext) -> Staged:
 
 
 def _records(
-    context: StageContext, summariser: Summariser, todo: Sequence[str]
+    context: StageContext, run: StageRun, summariser: Summariser, todo: Sequence[str]
 ) -> Iterator[SummaryRecord]:
     """One record per document. The extractive summariser is plain work: the workers share it."""
     if summariser.name != "extractive":
@@ -72,11 +77,15 @@ def _records(
             yield from summarise_rows(rows, summariser)
         return
     items = ((row["doc_id"], {"row": row}) for rows in _rows(context, todo) for row in rows)
-    for doc_id, record in do_documents(context, _EXTRACT, items):
+    for doc_id, record in do_documents(context, run, _EXTRACT, items):
+        if not isinstance(record, TaskFailure):
+            fault = fault_of(SUMMARIES, {**record, "doc_id": doc_id}, _COLUMNS)
+            if fault is not None:
+                record = TaskFailure(ErrorClass.INVALID_OUTPUT, fault)  # noqa: PLW2901
         if isinstance(record, TaskFailure):
             yield without_summary(summariser, doc_id, "failed", record.error_class, record.error)
         else:
-            yield SummaryRecord(**record)
+            yield SummaryRecord(**{**record, "doc_id": doc_id})
 
 
 def _rows(context: StageContext, todo: Sequence[str]) -> Iterator[list[dict[str, Any]]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from resources.summariser.base import Summariser
 
-REVISION: Final = 2
+REVISION: Final = 3
 
 
 def version_inputs(summariser: Summariser) -> dict[str, str]:

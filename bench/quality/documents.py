@@ -1,7 +1,9 @@
 """Documents as Quire reads them, without a lake: pages, images and the stitched markdown.
 
 Here: the same plain functions that the workers run, on every core, their results kept on disk
-until the code that made them changes. Not here: any measurement.
+until the code that made them changes. For a quick look, QUIRE_QUALITY_DOCUMENTS takes so many of a
+corpus at random (always the same ones), QUIRE_QUALITY_PAGES reads so many pages of each document.
+Not here: any measurement.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import functools
 import hashlib
 import json
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +25,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SLICE_PAGES = 8
+SEED = 1
 _CODE = ("assets/pages", "assets/images", "resources/ocr", "resources/workers/documents.py")
 
 
@@ -50,6 +54,10 @@ def corpus_sources(corpus: Path) -> list[Source]:
     """The PDFs of a corpus by its `manifest.csv` (path, category, password, ground_truth)."""
     with (corpus / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    limit = limit_of("DOCUMENTS")
+    if limit is not None and limit < len(rows):
+        taken = set(random.Random(SEED).sample(range(len(rows)), limit))
+        rows = [row for number, row in enumerate(rows) if number in taken]
     return [
         Source(
             corpus / row["path"],
@@ -74,7 +82,8 @@ def read_documents(
     A page that fails is a row with its class, as in the table; a document that does not open has
     no rows.
     """
-    wanted = {s.name: tuple((pages or {}).get(s.name) or _numbers(s)) for s in sources}
+    limit = limit_of("PAGES")
+    wanted = {s.name: tuple((pages or {}).get(s.name) or _numbers(s))[:limit] for s in sources}
     parts = [
         (source, numbers[first : first + SLICE_PAGES], ocr, layout)
         for source, numbers in ((s, wanted[s.name]) for s in sources)
@@ -89,6 +98,12 @@ def read_documents(
         s.name: Reading(s, rows[s.name], images[s.name], stitched(rows[s.name], images[s.name]))
         for s in sources
     }
+
+
+def limit_of(name: str) -> int | None:
+    """How many DOCUMENTS, or PAGES of each, are wanted; None for all."""
+    word = os.environ.get(f"QUIRE_QUALITY_{name}")
+    return int(word) if word else None
 
 
 def _on_all_cores(function: Any, parts: Sequence[Any]) -> Iterable[Any]:

@@ -1,7 +1,8 @@
 """Pictures drawn to measure how well text in pictures is told from figures.
 
 Here: pages of one picture each, of text (many faces, sizes, spacings, frames, wear) and of figures
-with some text (plots, charts, maps, dialogues, photographs). Not here: what is measured on them.
+with some text (plots, charts, maps, dialogues, photographs), and of single lines beside ornaments
+as thin. Not here: what is measured on them.
 """
 
 from __future__ import annotations
@@ -51,6 +52,40 @@ def figure_pages(count: int, seed: int = 2) -> Iterator[pymupdf.Page]:
         sheet = _sheet(rng.uniform(180, 480), rng.uniform(120, 360))
         kinds[number % 7](sheet, rng)
         yield _as_picture(sheet, rng)
+
+
+def strip_pages(count: int, seed: int = 5) -> Iterator[pymupdf.Page]:
+    """Pages that are one line of text as a picture, some of them an entry of a contents list."""
+    rng = random.Random(seed)
+    for number in range(count):
+        size = rng.uniform(7, 13)
+        sheet = _sheet(rng.uniform(16 * size, 480), size * rng.uniform(1.0, 1.7))
+        base, x = sheet.rect.height * 0.5 + size * 0.33, rng.uniform(0, 6)
+        font = rng.choice(["helv", "tiro", "cour", "hebo"])
+        room = sheet.rect.width - 12
+        line = _cut(" ".join(rng.choice(WORDS) for _ in range(30)), font, size, room)
+        if number % 3 == 0:
+            words = _cut(line, font, size, room * rng.uniform(0.3, 0.8))
+            page = str(rng.randint(1, 300))
+            width = pymupdf.get_text_length(words + " " + page, font, size)
+            n_dots = (room - width) / pymupdf.get_text_length(".", font, size)
+            line = words + "." * int(n_dots) + page
+        sheet.insert_text((x, base), line, fontsize=size, fontname=font)
+        yield _as_picture(sheet, rng, skew=0.1)
+
+
+def ornament_pages(count: int, seed: int = 6) -> Iterator[pymupdf.Page]:
+    """Pages as thin that are no text: rules, scales, rows of signs, short names, photographs."""
+    rng = random.Random(seed)
+    kinds: tuple[Drawing, ...] = (_rule, _scale, _signs, _name, _bar_code, _wave)
+    for number in range(count):
+        sheet = _sheet(rng.uniform(100, 480), rng.uniform(7, 23))
+        if number % 7 == 6:
+            strip = _photograph(rng).get_pixmap(clip=(0, 80, 320, 80 + rng.uniform(7, 23)))
+            sheet.insert_image(sheet.rect, pixmap=strip, keep_proportion=False)
+        else:
+            kinds[number % 7](sheet, rng)
+        yield _as_picture(sheet, rng, skew=0.1)
 
 
 def prose_pages(count: int, seed: int = 4) -> Iterator[pymupdf.Page]:
@@ -176,6 +211,61 @@ def _panels(page: pymupdf.Page, rng: random.Random) -> None:
             _label(page, rng, x, y - 3, rng.randint(1, 2))
 
 
+def _cut(text: str, font: str, size: float, room: float) -> str:
+    """As much of the beginning of a text as fits."""
+    while len(text) > 12 and pymupdf.get_text_length(text, font, size) > room:
+        text = text[:-1]
+    return text
+
+
+def _rule(page: pymupdf.Page, rng: random.Random) -> None:
+    middle, dashes = page.rect.height / 2, rng.choice(["[4 4] 0", "[1 3] 0", "[9 3] 0", "[] 0"])
+    start, end = (0, middle), (page.rect.width, middle)
+    page.draw_line(start, end, width=rng.uniform(1, page.rect.height), dashes=dashes)
+
+
+def _scale(page: pymupdf.Page, rng: random.Random) -> None:
+    n_steps = rng.randint(5, 12)
+    wide = page.rect.width / n_steps
+    for i in range(n_steps):
+        box = (i * wide, 0, (i + 1) * wide, page.rect.height * 0.5)
+        page.draw_rect(box, fill=(i / n_steps, rng.random(), 1 - i / n_steps), width=0.3)
+        page.insert_text((i * wide + 2, page.rect.height - 1), f"{i * 10}", fontsize=6)
+
+
+def _signs(page: pymupdf.Page, rng: random.Random) -> None:
+    high, kind = page.rect.height, rng.randrange(3)
+    for i in range(int(page.rect.width / high / 1.2)):
+        x = high * (0.6 + 1.2 * i)
+        if kind == 0:
+            page.draw_circle((x, high / 2), high * 0.4, fill=(0.1, 0.1, 0.5))
+        elif kind == 1:
+            page.draw_rect((x, high * 0.2, x + high * 0.6, high * 0.8), width=1)
+        else:
+            page.draw_polyline([(x, high), (x + high * 0.3, 0), (x + high * 0.6, high)], width=1)
+
+
+def _name(page: pymupdf.Page, rng: random.Random) -> None:
+    high = page.rect.height
+    page.draw_circle((high / 2, high / 2), high * 0.4, fill=(0.7, 0.2, 0.1))
+    name = rng.choice(["ACME", "Northern", "Pump & Co", "Archive"])
+    page.insert_text((high * 1.2, high * 0.8), name, fontsize=high * 0.7)
+
+
+def _bar_code(page: pymupdf.Page, rng: random.Random) -> None:
+    x = 2.0
+    while x < page.rect.width - 4:
+        wide = rng.choice([0.6, 1.2, 1.8])
+        page.draw_rect((x, 1, x + wide, page.rect.height - 1), fill=(0, 0, 0), width=0)
+        x += wide + rng.choice([0.8, 1.4, 2.2])
+
+
+def _wave(page: pymupdf.Page, rng: random.Random) -> None:
+    high, step = page.rect.height, rng.uniform(0.8, 4)
+    points = [(i * step, high * rng.uniform(0.1, 0.9)) for i in range(int(page.rect.width / step))]
+    page.draw_polyline(points, width=0.6)
+
+
 def _photograph(rng: random.Random) -> pymupdf.Page:
     draw = rng.choice([pictures.night_sky, pictures.fibres])
     page = _sheet(320, 220)
@@ -183,7 +273,7 @@ def _photograph(rng: random.Random) -> pymupdf.Page:
     return page
 
 
-def _as_picture(sheet: pymupdf.Page, rng: random.Random) -> pymupdf.Page:
+def _as_picture(sheet: pymupdf.Page, rng: random.Random, skew: float = 0.7) -> pymupdf.Page:
     """The sheet as one raster: clean, grey and noisy, faxed in one bit, or compressed hard."""
     pixmap = sheet.get_pixmap(dpi=rng.choice([100, 150, 200, 300]))
     image = Image.frombytes("RGB", (pixmap.width, pixmap.height), pixmap.samples)
@@ -198,7 +288,7 @@ def _as_picture(sheet: pymupdf.Page, rng: random.Random) -> pymupdf.Page:
             noise = Image.effect_noise(image.size, 30).convert("RGB")
             stream = _encoded(Image.blend(image, noise, 0.12), "JPEG", 70)
         case _:
-            stream = _encoded(image.rotate(rng.uniform(-0.7, 0.7), fillcolor="white"), "JPEG", 60)
+            stream = _encoded(image.rotate(rng.uniform(-skew, skew), fillcolor="white"), "JPEG", 60)
     page = _sheet(sheet.rect.width, sheet.rect.height)
     page.insert_image(page.rect, stream=stream)
     return page

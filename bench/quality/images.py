@@ -33,11 +33,11 @@ from PIL import Image, UnidentifiedImageError
 from pymupdf import mupdf
 
 from assets.images.extract import ExtractPayload, PageRequest, extract_images
-from assets.images.placements import Box, iter_images
+from assets.images.placements import Box, placed_images
 from assets.images.roles import propose_pictures
 from bench.quality.documents import Source, corpus_sources
 from bench.quality.made_images import made_documents
-from bench.quality.measured import Case, Measured
+from bench.quality.measured import Case, Measured, Part
 from resources.errors import DocumentError
 from resources.workers.documents import open_pdf
 
@@ -82,6 +82,7 @@ def measure(corpus: Path) -> list[Measured]:
 
 def _share(name: str, sources: Sequence[Source]) -> Measured:
     cases: list[Case] = []
+    parts: list[Part] = []
     covered = 0
     for source in sources:
         for figure in figures_of(source):
@@ -91,9 +92,11 @@ def _share(name: str, sources: Sequence[Source]) -> Measured:
                 covered += 1
             else:
                 cases.append(Case(where, likeness, f"{figure.note} {note}".strip()))
+                parts.append(Part(source.name, float(likeness >= 1 - LIMIT)))
     within = sum(case.value >= 1 - LIMIT for case in cases)
     note = f"{within} of {len(cases)} figures; {covered} more are covered by something"
-    return Measured(name, within / len(cases) if cases else 0.0, 1.0, "higher", cases, note)
+    share = within / len(cases) if cases else 0.0
+    return Measured(name, share, 1.0, "higher", cases, note, parts)
 
 
 def figures_of(source: Source) -> Iterator[Figure]:
@@ -128,7 +131,7 @@ def _requests(source: Source) -> list[PageRequest]:
         step = max(1, document.page_count // MAX_PAGES)
         for number in range(1, document.page_count + 1, step):
             page = document.load_page(number - 1)
-            placements = [placement for placement, _ in iter_images(page)]
+            placements = [placed.placement for placed in placed_images(page)]
             proposed = propose_pictures(placements, page.rect.width, page.rect.height, "text_layer")
             following = len(placements)
             pictures: list[Any] = []

@@ -22,9 +22,16 @@ from assets.pages.routing.soundness import is_backwards, is_sound, oddness
 from assets.pages.routing.spot_check import agrees
 from assets.pages.routing.text_pictures import look_at
 from assets.pages.text_layer import read_text_layer
-from bench.quality.documents import Source, corpus_sources, read_documents
-from bench.quality.drawn_pictures import TEXT, figure_pages, prose_pages, text_pages
-from bench.quality.measured import Case, Measured
+from bench.quality.documents import Source, corpus_sources, limit_of, read_documents
+from bench.quality.drawn_pictures import (
+    TEXT,
+    figure_pages,
+    ornament_pages,
+    prose_pages,
+    strip_pages,
+    text_pages,
+)
+from bench.quality.measured import Case, Measured, Part
 from resources.errors import DocumentError
 from resources.ocr.base import make_engine
 from resources.workers.documents import open_pdf
@@ -61,6 +68,8 @@ def _routed(corpus: Path) -> Measured:
         pages: dict[str, Sequence[int]] = {}
         for row in expected:
             name, number = row["path"], int(row["page"])
+            if name.removeprefix(RENDERED) not in known:
+                continue
             if name.startswith(RENDERED):
                 source = known[name.removeprefix(RENDERED)]
                 name = f"{name}:{number}"
@@ -74,11 +83,13 @@ def _routed(corpus: Path) -> Measured:
             name, number = row["path"], int(row["page"])
             if name.startswith(RENDERED):
                 name, number = f"{name}:{number}", 1
+            if number not in pages.get(name, ())[: limit_of("PAGES")]:
+                continue
             found = [p for p in read[name].pages if p["page_number"] == number]
             said = (found[0]["source"], found[0]["status"]) if found else ("-", "failed")
             note = f"{said[0]}, {said[1]}; expected {row['source']}, ok: {row['ok']}: {row['seen']}"
             cases.append(Case(f"{row['path']} {row['page']}", float(_fits(row, *said)), note))
-    share = sum(case.value for case in cases) / len(cases)
+    share = sum(case.value for case in cases) / len(cases) if cases else float("nan")
     return Measured("pages routed as expected", share, 1.0, "higher", cases, f"{len(cases)} pages")
 
 
@@ -117,11 +128,20 @@ def _pictures() -> Iterator[Measured]:
     alarms = [Case(f"figure {i}", 1.0, str(x)) for i, x in enumerate(figures) if x.is_text]
     yield Measured("pictures of text missed", len(missed) / N_DRAWN, 0.1, "lower", missed, note)
     yield Measured("figures taken for text", len(alarms) / N_DRAWN, 0.02, "lower", alarms, note)
+    strips = [look_at(page, tuple(page.rect)) for page in strip_pages(N_DRAWN)]
+    ornaments = [look_at(page, tuple(page.rect)) for page in ornament_pages(N_DRAWN)]
+    missed = [Case(f"line {i}", 1.0, str(x)) for i, x in enumerate(strips) if not x.is_text_strip]
+    alarms = [Case(f"strip {i}", 1.0, str(x)) for i, x in enumerate(ornaments) if x.is_text_strip]
+    note = f"{N_DRAWN} drawn"
+    yield Measured("lines as pictures missed", len(missed) / N_DRAWN, 0.2, "lower", missed, note)
+    yield Measured("ornaments taken for lines", len(alarms) / N_DRAWN, 0.05, "lower", alarms, note)
 
 
 def _layers(corpus: Path) -> Iterator[Measured]:
     """Sound layers of the corpus that are doubted, and what asking costs."""
-    cases, n_pages, seconds = [], 0, 0.0
+    cases: list[Case] = []
+    parts: list[Part] = []
+    seconds = 0.0
     for source in corpus_sources(corpus):
         if source.name in KNOWN_FAULTS:
             continue
@@ -131,13 +151,13 @@ def _layers(corpus: Path) -> Iterator[Measured]:
             started = time.process_time()
             reason = "backwards" if is_backwards(text) else oddness(text)
             seconds += time.process_time() - started
-            n_pages += 1
+            parts.append(Part(source.name, float(bool(reason))))
             if reason:
                 cases.append(Case(f"{source.name} {number}", 1.0, reason))
-    note = f"{n_pages} pages"
-    share = len(cases) / max(1, n_pages)
-    yield Measured("sound layers that are doubted", share, 0.01, "lower", cases, note)
-    cost = 1000 * seconds / max(1, n_pages)
+    note = f"{len(parts)} pages"
+    share = len(cases) / max(1, len(parts))
+    yield Measured("sound layers that are doubted", share, 0.01, "lower", cases, note, parts)
+    cost = 1000 * seconds / max(1, len(parts))
     yield Measured("CPU ms a page for doubting", cost, 0.2, "lower", (), note)
 
 

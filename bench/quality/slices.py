@@ -15,8 +15,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from bench.quality.documents import Source, corpus_sources, prepare, read_slice, stitched
-from bench.quality.measured import Case, Measured
+from bench.quality.documents import (
+    Source,
+    corpus_sources,
+    limit_of,
+    prepare,
+    read_slice,
+    stitched,
+)
+from bench.quality.measured import Case, Measured, Part
 
 SIZES: Final = (1, 7, None)
 PAGES: Final = 15
@@ -58,14 +65,17 @@ def _differing(kind: _Kind, sources: Sequence[Source]) -> Measured:
     with ProcessPoolExecutor(2, get_context("spawn"), prepare) as pool:
         read = list(pool.map(_read, jobs))
     cases: list[Case] = []
+    parts: list[Part] = []
     n_rows = 0
     for i, source in enumerate(drawn):
         versions = read[i * len(SIZES) : (i + 1) * len(SIZES)]
         n_rows += len(versions[0][0])
-        cases += _compared(source.name, versions)
-    total = sum(case.value for case in cases)
+        found = _compared(source.name, versions)
+        cases += found
+        parts.append(Part(source.name, len(found)))
     note = f"of {n_rows} rows of pages and images and {len(drawn)} documents"
-    return Measured(f"slices: {kind.name}, output differs", total, 0.0, "lower", cases, note)
+    name = f"slices: {kind.name}, output differs"
+    return Measured(name, float(len(cases)), 0.0, "lower", cases, note, parts, "sum")
 
 
 def _compared(name: str, versions: Sequence[tuple[list[str], str]]) -> list[Case]:
@@ -98,7 +108,7 @@ def _read(job: tuple[Source, _Kind, int | None]) -> tuple[list[str], str]:
     source, kind, size = job
     try:
         with pymupdf.open(source.path) as document:
-            n_pages = min(kind.pages, int(document.page_count))
+            n_pages = min(kind.pages, int(document.page_count), limit_of("PAGES") or kind.pages)
     except (RuntimeError, ValueError):
         return [], ""
     numbers = range(1, n_pages + 1)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bench.quality.documents import Source, corpus_sources, prepare
-from bench.quality.measured import Case, Measured
+from bench.quality.measured import Case, Measured, Part
 
 DOCUMENTS = 14
 PAGES_OF_EACH = 4
@@ -46,7 +46,9 @@ def measure(corpus: Path) -> list[Measured]:
             for (path, _), mine, theirs in zip(work, seconds[own], seconds[other], strict=True)
         ]
         note = f"{means[own]:.4f} s against {means[other]:.4f} s a page, {n_pages} pages"
-        return Measured(name, means[own] / means[other], target, "lower", cases, note)
+        rows = zip(work, seconds[own], seconds[other], strict=True)
+        parts = [Part(path, mine / theirs, theirs) for (path, _), mine, theirs in rows]
+        return Measured(name, means[own] / means[other], target, "lower", cases, note, parts)
 
     return [
         ratio("speed: layout on / pymupdf4llm", "layout", "pymupdf4llm", 1.0),

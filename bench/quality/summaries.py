@@ -23,7 +23,7 @@ from typing import Final
 
 from assets.summaries.body import body_paragraphs
 from bench.quality.documents import Reading, corpus_sources, read_documents
-from bench.quality.measured import Case, Measured
+from bench.quality.measured import Case, Measured, Part
 from resources.summariser.base import SummaryInput
 from resources.summariser.extractive import MAX_CHARS, ExtractiveSummariser
 from resources.summariser.sentences import is_whole, split_sentences
@@ -97,7 +97,8 @@ def _against_lead(name: str, values: Sequence[tuple[str, float, float]], lead: s
     target = statistics.fmean(value for _, _, value in values) if values else 0.0
     cases = [Case(name, own - led, f"{own:.3f} against {led:.3f}") for name, own, led in values]
     note = f"mean of {len(values)} papers; the target is that of {lead}"
-    return Measured(f"summaries: {name}", ours, target, "higher", cases, note)
+    parts = [Part(name, own, target=led) for name, own, led in values]
+    return Measured(f"summaries: {name}", ours, target, "higher", cases, note, parts)
 
 
 def cut_abstract(reading: Reading) -> Paper | None:

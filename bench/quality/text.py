@@ -15,6 +15,9 @@ that the truth has. Put aside, and counted in the note:
 - repeats: a line among the 12 topmost of a page that stands word for word on the page before (the
   head of a table that goes on), and a word printed twice in one place (bold by overprinting);
 - a word broken at the end of a line, where the markdown has it joined: both forms are right;
+- the order of the letters in a word from right to left, which MuPDF turns round at ligatures and
+  numbers (files with a true text are compared with that, letter by letter), and accents on words
+  that the layer writes with an accent beside its letter (`Ste´phane`);
 - in precision only: form fields (their names are not on the page), comments, and words that were
   read from images.
 
@@ -26,6 +29,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +39,7 @@ from typing import Final
 import pymupdf
 
 from bench.quality.documents import Reading, Source, corpus_sources, read_documents
-from bench.quality.measured import Case, Measured
+from bench.quality.measured import Case, Measured, Part
 from bench.quality.words import is_sound, markdown_text, words_of
 from resources.errors import DocumentError
 from resources.workers.documents import open_pdf
@@ -54,6 +58,9 @@ NEAR: Final = (-2, -1, 0, 1, 2)
 
 _DIGITS: Final = re.compile(r"\d+")
 _ROMAN: Final = re.compile(r"\b[ivxlcdm]{1,8}\b", re.IGNORECASE)
+_TURNED: Final = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_ACCENTS: Final = "\u00a8\u00af\u00b4\u00b8\u02c6\u02c7\u02d8\u02d9\u02da\u02db\u02dc\u02dd"
+_ACCENT: Final = re.compile(rf"(?<=[^\W\d_])[{_ACCENTS}]|(?!\u02da)[{_ACCENTS}](?=[^\W\d_])")
 _HYPHENS: Final = ("-", "\u2010", "\u00ad")
 
 
@@ -64,6 +71,8 @@ class TruePage:
     number: int
     lines: tuple[tuple[float, tuple[str, ...], bool], ...]
     aside: frozenset[int] = frozenset()
+    loose: frozenset[str] = frozenset()
+    """Words, without their accents, whose accents stand beside their letters."""
 
     @property
     def words(self) -> list[str]:
@@ -95,7 +104,30 @@ def measure(corpus: Path) -> list[Measured]:
     return [
         *_measured(sources, PAGES_WITH_LAYOUT, layout=True),
         *_measured(sources, PAGES_WITHOUT_LAYOUT, layout=False),
+        _against_true_texts(sources),
     ]
+
+
+def _against_true_texts(sources: Sequence[Source]) -> Measured:
+    """Recall against a true text beside the file, letter by letter: right-to-left documents."""
+    sources = [s for s in sources if s.truth and _is_turned(s.truth.read_text("utf-8"))]
+    wanted: dict[str, Sequence[int]] = {s.name: range(1, _page_count(s) + 1) for s in sources}
+    readings = read_documents(sources, wanted, ocr="off", layout=True)
+    cases, asked, lost = [], 0, 0
+    for source in sources:
+        truth = Counter(words_of(markdown_text((source.truth or source.path).read_text("utf-8"))))
+        missing = truth - Counter(words_of(markdown_text(readings[source.name].markdown)))
+        asked, lost = asked + truth.total(), lost + missing.total()
+        value = 1 - missing.total() / max(truth.total(), 1)
+        cases.append(Case(source.name, value, _sample(missing)))
+    note = f"{len(sources)} documents, {asked} words"
+    value = 1 - lost / max(asked, 1)
+    return Measured("text: true words, right to left", value, 0.98, "higher", cases, note)
+
+
+def _is_turned(text: str) -> bool:
+    letters = [c for c in text if c.isalpha()]
+    return sum(_TURNED.match(c) is not None for c in letters) * 2 > len(letters)
 
 
 def _measured(sources: Sequence[Source], n_pages: int, *, layout: bool) -> list[Measured]:
@@ -123,6 +155,11 @@ def _measured(sources: Sequence[Source], n_pages: int, *, layout: bool) -> list[
             "higher",
             [case for c in compared for case in _recall_cases(c)],
             note,
+            [
+                Part(c.name, 1 - c.missing.total() / n, n)
+                for c in compared
+                if (n := c.truth.total())
+            ],
         ),
         Measured(
             f"text: word precision, {which}",
@@ -134,6 +171,7 @@ def _measured(sources: Sequence[Source], n_pages: int, *, layout: bool) -> list[
                 for c in compared
             ],
             f"{written} words written",
+            [Part(c.name, 1 - c.extra.total() / n, n) for c in compared if (n := c.n_written)],
         ),
     ]
 
@@ -158,12 +196,16 @@ def compare(reading: Reading, truth: Sequence[TruePage]) -> Compared:
         for page in truth
         if page.number in rows and rows[page.number]["source"] in ("text_layer", "mixed")
     ]
-    asked = Counter(w for page in pages for w in page.words)
-    all_words = Counter(w for page in pages for _, line, _ in page.lines for w in line)
-    written = Counter(words_of(markdown_text(reading.markdown)))
+    loose = frozenset[str]().union(*(page.loose for page in pages))
+    asked = Counter(_alike(w, loose) for page in pages for w in page.words)
+    all_words = Counter(
+        _alike(w, loose) for page in pages for _, line, _ in page.lines for w in line
+    )
+    in_order = [_alike(w, loose) for w in words_of(markdown_text(reading.markdown))]
+    written = Counter(in_order)
     others = [row for number, row in rows.items() if number not in {p.number for p in pages}]
     besides = Counter(
-        w
+        _alike(w, loose)
         for row in reading.pages
         for b in row["blocks"]
         if row in others or b["kind"] in ("annotation", "field") or b["source"] == "ocr"
@@ -175,8 +217,23 @@ def compare(reading: Reading, truth: Sequence[TruePage]) -> Compared:
     n_aside = all_words.total() - asked.total()
     n_written = (written - besides).total()
     result = Compared(reading.source.name, asked, missing, extra, n_aside, n_written)
-    result.pages = _by_page(pages, missing, words_of(markdown_text(reading.markdown)))
+    result.pages = _by_page(pages, missing, in_order, loose)
     return result
+
+
+def _alike(word: str, loose: frozenset[str]) -> str:
+    """A word without what the truth cannot say of it: order of letters, or accents."""
+    if word.isascii():
+        return word
+    if _TURNED.search(word):
+        return "".join(sorted(word))
+    bare = _bare(word)
+    return bare if bare in loose else word
+
+
+def _bare(word: str) -> str:
+    parts = unicodedata.normalize("NFD", word.replace("\u0131", "i"))
+    return "".join(c for c in parts if unicodedata.category(c) != "Mn")
 
 
 def _join_broken(lefts: Sequence[str], missing: Counter[str], surplus: Counter[str]) -> None:
@@ -197,7 +254,10 @@ def _join_broken(lefts: Sequence[str], missing: Counter[str], surplus: Counter[s
 
 
 def _by_page(
-    pages: Sequence[TruePage], missing: Counter[str], written: Sequence[str]
+    pages: Sequence[TruePage],
+    missing: Counter[str],
+    written: Sequence[str],
+    loose: frozenset[str],
 ) -> list[tuple[int, int, list[str]]]:
     """Each page with its words and those of them that are missing.
 
@@ -207,7 +267,7 @@ def _by_page(
     pairs = set(itertools.pairwise(written))
     places: list[tuple[int, int, str]] = []
     for page in pages:
-        words = page.words
+        words = [_alike(w, loose) for w in page.words]
         for n, word in enumerate(words):
             if word in missing:
                 before = n > 0 and (words[n - 1], word) in pairs
@@ -240,7 +300,7 @@ def true_pages(source: Source, n_pages: int) -> list[TruePage]:
         top = sorted(range(len(page.lines)), key=lambda n: page.lines[n][0])
         kept = [n for n in top if n not in aside]
         aside |= {n for n in kept[:REPEAT_LINES] if page.lines[n][1] in before}
-        result.append(TruePage(page.number, page.lines, frozenset(aside)))
+        result.append(TruePage(page.number, page.lines, frozenset(aside), page.loose))
         before = {line for _, line, _ in page.lines}
     return result
 
@@ -270,10 +330,18 @@ def _true_page(page: pymupdf.Page, number: int) -> TruePage | None:
         seen.add(place)
         lines[(block, line)].append((y1, word))
     made = []
+    loose: set[str] = set()
     for parts in lines.values():
         text = " ".join(word for _, word in parts)
+        if _ACCENT.search(text):
+            accented = [_ACCENT.sub("", word) for _, word in parts if _ACCENT.search(word)]
+            loose.update(_bare(w) for word in accented for w in words_of(word))
+            text = " ".join(
+                _bare(w) if _bare(w) in loose else w for w in _ACCENT.sub("", text).split(" ")
+            )
         made.append((parts[0][0], tuple(words_of(text)), text.endswith(_HYPHENS)))
-    return TruePage(number, tuple(line for line in made if line[1])) if made else None
+    kept = tuple(line for line in made if line[1])
+    return TruePage(number, kept, loose=frozenset(loose)) if made else None
 
 
 def _page_count(source: Source) -> int:

@@ -16,8 +16,8 @@ from typing import Any, Final
 import polars as pl
 
 from cli.document import Document
-from cli.find import Found
 from resources.errors import DocumentError
+from resources.lake.find import Found
 from resources.lake.lake import Lake
 from resources.landing.sightings import local_copy
 from resources.settings import Settings

@@ -14,8 +14,8 @@ from typing import Final
 
 import polars as pl
 
-from cli.find import Found
 from resources.errors import QuireError, SettingError
+from resources.lake.find import Found
 from resources.lake.lake import Lake
 
 FIRST_PAGES: Final = 50

@@ -18,12 +18,12 @@ from urllib.parse import quote
 import polars as pl
 
 from cli.document import read_document
-from cli.find import Found
 from cli.reports.head import document_html, top
 from cli.reports.page import page_html
 from cli.reports.pictures import render_sheets, thumbnails
 from cli.reports.plan import PageLine, Plan, Section
 from cli.reports.style import opening
+from resources.lake.find import Found
 from resources.lake.lake import Lake
 from resources.settings import Settings
 

@@ -9,26 +9,35 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
 
-from io_managers.publish import transaction_id
+from io_managers.checkpoints import n_records
+from io_managers.publish import published_epoch, transaction_id
 from io_managers.schemas import STAGES
+from resources.errors import NOT_CHARGED
 from resources.lake.lake import Lake
 
 HEAL_AFTER: Final = (60.0, 300.0, 1800.0)
 """Seconds after which a batch that is neither published nor in a run is asked for again."""
 MAX_REQUESTS: Final = 1 + len(HEAL_AFTER)
+MAX_INTERRUPTED: Final = 5
+"""Runs of a batch that may be lost with their process or host, one after the other and with nothing
+gained, before such a loss counts as any other."""
 
 
 @dataclass(frozen=True)
 class Requests:
-    """How often a batch's run was asked for, and when last (epoch seconds)."""
+    """How often a batch's run was asked for in vain, and when last (epoch seconds)."""
 
     count: int = 0
     last: float = 0.0
+    interrupted: int = 0
+    """Of the runs since the batch last got on, those that died with their process or host."""
+    progress: str = ""
+    """How far the batch was at the last request."""
 
 
 def all_batches(lake: Lake) -> list[str]:
@@ -109,10 +118,19 @@ def unfinished_batches(lake: Lake) -> list[str]:
     return [batch for batch in batches if batch not in done]
 
 
-def retryable_batches(lake: Lake) -> list[str]:
-    """Batches with a failure that another run may mend, oldest first."""
-    failures = lake.read("failures", ["batch", "quarantined"])
-    return sorted(failures.filter(~pl.col("quarantined"))["batch"].unique())
+def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
+    """Batches with a failure that another run may mend, oldest first.
+
+    Args:
+        lake: Where the failures are.
+        at_once: Only those that a run right now may mend: a server that refuses more, an empty
+            budget or a host that died need time, or somebody.
+    """
+    failures = lake.read("failures", ["batch", "quarantined", "error_class"])
+    failures = failures.filter(~pl.col("quarantined"))
+    if at_once:
+        failures = failures.filter(~pl.col("error_class").is_in([str(c) for c in NOT_CHARGED]))
+    return sorted(failures["batch"].unique())
 
 
 def read_requests(lake: Lake, batch: str) -> Requests:
@@ -121,16 +139,64 @@ def read_requests(lake: Lake, batch: str) -> Requests:
     if held is None:
         return Requests()
     value = json.loads(held)
-    return Requests(int(value["requests"]), float(value["last_requested_at"]))
+    return Requests(
+        int(value["requests"]),
+        float(value["last_requested_at"]),
+        int(value.get("interrupted", 0)),
+        value.get("progress", ""),
+    )
 
 
 def record_request(lake: Lake, batch: str, now: float | None = None) -> Requests:
-    """Count one request; written before the run is asked for, so that no crash loses the count."""
+    """Count one request; written before the run is asked for, so that no crash loses the count.
+
+    A batch that got on since the last request is asked for as if for the first time.
+    """
     before = read_requests(lake, batch)
-    after = Requests(before.count + 1, time.time() if now is None else now)
-    value = {"requests": after.count, "last_requested_at": after.last}
+    progress = _progress(lake, batch)
+    if progress != before.progress:
+        before = Requests()
+    last = time.time() if now is None else now
+    return _write_requests(
+        lake, batch, replace(before, count=before.count + 1, last=last, progress=progress)
+    )
+
+
+def note_interrupted(lake: Lake, batch: str) -> None:
+    """Take back the last request: its run died with its process or host, not of the batch.
+
+    The batch is due at once. Where that goes on with nothing gained, it counts after all.
+    """
+    before = read_requests(lake, batch)
+    if before.count and before.interrupted < MAX_INTERRUPTED:
+        after = replace(
+            before, count=before.count - 1, last=0.0, interrupted=before.interrupted + 1
+        )
+        _write_requests(lake, batch, after)
+
+
+def _write_requests(lake: Lake, batch: str, requests: Requests) -> Requests:
+    value = {
+        "requests": requests.count,
+        "last_requested_at": requests.last,
+        "interrupted": requests.interrupted,
+        "progress": requests.progress,
+    }
     lake.put(f"_quire/batches/{batch}.json", json.dumps(value).encode())
-    return after
+    return requests
+
+
+def _progress(lake: Lake, batch: str) -> str:
+    """How far a batch is on its way through the stages; of one that is finished, always the same.
+
+    A stage that was published once counts as done: retries of its failures get nowhere new.
+    """
+    return " ".join(
+        "published"
+        if published_epoch(lake, stage, batch) is not None
+        else str(n_records(lake, stage, batch))
+        for stage in STAGES
+    )
 
 
 def forget_requests(lake: Lake, batch: str) -> None:
@@ -152,9 +218,11 @@ def due_batches(
     due = []
     for batch in sorted(set(unfinished) - set(running)):
         requests = read_requests(lake, batch)
-        if requests.count >= MAX_REQUESTS:
-            continue
         waited = abs(now - requests.last)
-        if requests.count == 0 or waited >= HEAL_AFTER[requests.count - 1]:
+        if requests.count >= MAX_REQUESTS:
+            is_due = waited >= HEAL_AFTER[0] and _progress(lake, batch) != requests.progress
+        else:
+            is_due = requests.count == 0 or waited >= HEAL_AFTER[requests.count - 1]
+        if is_due:
             due.append(batch)
     return due

@@ -23,6 +23,8 @@ from io_managers.schemas import TABLES, TableSchema
 from resources.errors import LakeError, SettingError
 from resources.settings import is_local
 
+TEMPORARY: Final = ".tmp-"
+"""How names of half-written objects begin."""
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _PRIMITIVES: dict[type[pl.DataType], str] = {
     pl.String: "string",
@@ -220,7 +222,10 @@ class Lake:
         return True
 
     def names(self, folder: str) -> list[str]:
-        """Names of the small objects in a folder, sorted; none when it is not there."""
+        """Names of the small objects in a folder, sorted; none when it is not there.
+
+        What a killed process left half-written is no object (`sweeping.py` removes it).
+        """
         filesystem, root = self.filesystem()
         try:
             found = filesystem.ls(f"{root}/{folder}", detail=False, refresh=True)
@@ -228,7 +233,8 @@ class Lake:
             return []
         except OSError as error:
             raise LakeError(_mend(f"cannot list {folder}", self.root, error)) from error
-        return sorted(str(path).rstrip("/").rsplit("/", 1)[-1] for path in found)
+        names = (str(path).rstrip("/").rsplit("/", 1)[-1] for path in found)
+        return sorted(name for name in names if not name.startswith(TEMPORARY))
 
     def delete(self, path: str) -> None:
         """Remove a small object; nothing happens when it is not there."""
@@ -289,7 +295,7 @@ def fsspec_options(options: dict[str, str]) -> dict[str, Any]:
 
 def _replace_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -304,7 +310,7 @@ def _replace_file(path: Path, data: bytes) -> None:
 def _create_file(path: Path, data: bytes) -> bool:
     """Write beside the final name, then link: exclusive, and never seen half-written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

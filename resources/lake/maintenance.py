@@ -21,6 +21,7 @@ from resources.lake.lake import Lake
 from resources.lake.sweeping import (
     spent_checkpoints,
     spent_epochs,
+    spent_intents,
     temporary_files,
     unused_files,
 )
@@ -41,6 +42,7 @@ class Care:
     n_unused: int = 0
     unused_bytes: int = 0
     n_checkpoints: int = 0
+    n_intents: int = 0
     n_epochs: int = 0
     n_temporary: int = 0
     log_checkpoints: list[str] = field(default_factory=list)
@@ -62,6 +64,7 @@ class Care:
             "unused_files_removed": self.n_unused,
             "unused_bytes_removed": self.unused_bytes,
             "spent_checkpoints_removed": self.n_checkpoints,
+            "notes_of_died_runs_removed": self.n_intents,
             "old_epochs_removed": self.n_epochs,
             "temporary_files_removed": self.n_temporary,
             "logs_checkpointed": len(self.log_checkpoints),
@@ -115,6 +118,9 @@ def sweep(
     for folder in spent_checkpoints(lake):
         lake.delete_folder(folder)
         care.n_checkpoints += 1
+    for path in spent_intents(lake):
+        lake.delete(path)
+        care.n_intents += 1
     for path in spent_epochs(lake):
         lake.delete(path)
         care.n_epochs += 1

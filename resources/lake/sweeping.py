@@ -1,6 +1,6 @@
 """What crashes and finished work leave in a lake, that nothing will read again.
 
-Here: finding staged files that no commit used, spent checkpoints, old epochs, and temporary files.
+Here: finding staged files that no commit used, spent records, old epochs, and temporary files.
 Not here: removing them on a schedule (`maintenance.py`) or telling people (`audit_leftovers.py`).
 
 Everything is found in an order that makes a writer beside it harmless: files are listed first, then
@@ -20,16 +20,16 @@ import polars as pl
 from deltalake import DeltaTable
 
 from io_managers.checkpoints import FOLDER, checkpointed
+from io_managers.intents import FOLDER as INTENTS
 from io_managers.publish import published_epoch
 from io_managers.schemas import TABLES
-from resources.lake.lake import Lake
+from resources.lake.lake import TEMPORARY, Lake
 
 EXPIRE_SECONDS: Final = 3 * 86400.0
 """Age at which a staged file that nothing names is taken for a crash's: a run is ended after four
 hours (`max_runtime_seconds`), so its run is long gone."""
 _BATCH: Final = re.compile(r"(?:^|/)batch=([^/]+)/")
 _EPOCHS: Final = "_quire/epochs"
-_TEMPORARY: Final = ".tmp-"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Unused:
         return self.age >= EXPIRE_SECONDS
 
 
-def unused_files(lake: Lake, running: Collection[str] = (), now: float | None = None) -> list[Unused]:
+def unused_files(
+    lake: Lake, running: Collection[str] = (), now: float | None = None
+) -> list[Unused]:
     """Data files that are in no version of a table and in no live checkpoint.
 
     Args:
@@ -129,14 +131,28 @@ def spent_epochs(lake: Lake) -> list[str]:
     return spent
 
 
+def spent_intents(lake: Lake) -> list[str]:
+    """Notes of what died runs had in hand, from before what is published."""
+    spent = []
+    for folder, names in _grouped(_listed(lake, INTENTS)).items():
+        stage, batch = folder.split("/")[-2:]
+        published = published_epoch(lake, stage, batch) or 0
+        numbers = {name: name.partition(".")[0] for name in names}
+        spent += [
+            f"{folder}/{name}"
+            for name, number in numbers.items()
+            if number.isdecimal() and int(number) <= published
+        ]
+    return spent
+
+
 def temporary_files(lake: Lake, now: float | None = None) -> list[str]:
     """Half-written small objects of processes that were killed, three days old or older."""
     now = time.time() if now is None else now
     return [
         path
         for path, info in _listed(lake, "_quire").items()
-        if path.rsplit("/", 1)[-1].startswith(_TEMPORARY)
-        and now - _modified(info) >= EXPIRE_SECONDS
+        if path.rsplit("/", 1)[-1].startswith(TEMPORARY) and now - _modified(info) >= EXPIRE_SECONDS
     ]
 
 

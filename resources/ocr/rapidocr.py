@@ -11,13 +11,18 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from resources.ocr.base import OcrLine, OcrUnavailableError
+from resources.ocr.eight_bit import in_eight_bits, is_known, recipe
 
 if TYPE_CHECKING:
     from resources.ocr.base import Image, Quad
 
+RECOGNISER: Final = "PP-OCRv6_rec_small.onnx"
+"""Of the wheel; where it is the one that `eight_bit.py` knows, it runs in integers."""
 LINE_HEIGHT: Final = 48
 """Pixels; the recogniser's input."""
 LINE_WIDTH: Final = 0.85
@@ -80,7 +85,7 @@ class RapidOcr:
         lines = []
         for quad in quads:
             crop = get_rotate_crop_image(pixels, _corners(quad))
-            found = self._engine.recognize_txt([_narrowed(crop)])
+            found = self._engine.recognize_txt([narrowed(crop)])
             progress()
             text, score = found.txts[0], float(found.scores[0])
             if text.strip():
@@ -89,15 +94,42 @@ class RapidOcr:
 
 
 def version_inputs() -> dict[str, str]:
-    """Version, models (they ship inside the wheel, so the version names them) and settings."""
+    """Version, models (they ship inside the wheel, so the version names them) and settings.
+
+    Raises:
+        OcrUnavailableError: a package or the recogniser is missing or cannot be read.
+    """
     try:
         found = {p: version(p) for p in ("rapidocr", "onnxruntime")}
-    except PackageNotFoundError as error:
+        path = recogniser_path()
+        found["recogniser"] = recipe() if path is not None and is_known(path) else "floats"
+    except (PackageNotFoundError, OSError) as error:
         raise OcrUnavailableError(
             "QUIRE_OCR=rapidocr needs `pip install rapidocr onnxruntime`; or set QUIRE_OCR=off"
         ) from error
     settings = {**PARAMS, "line_width": LINE_WIDTH}
     return {**found, "rapidocr_params": json.dumps(settings, sort_keys=True)}
+
+
+def recogniser_path() -> Path | None:
+    """The wheel's recogniser; None where it has another. Loads nothing."""
+    spec = find_spec("rapidocr")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / "models" / RECOGNISER
+    return path if path.is_file() else None
+
+
+def session_of(content: bytes) -> Any:  # noqa: ANN401  # an untyped library
+    """A session of one thread for a model, as RapidOCR would make it."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.log_severity_level = 4
+    options.enable_cpu_mem_arena = True
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _load() -> Any:  # noqa: ANN401  # an untyped library
@@ -107,11 +139,14 @@ def _load() -> Any:  # noqa: ANN401  # an untyped library
     cv2.setNumThreads(1)
     engine = RapidOCR(params=PARAMS)
     engine._load_det_model()  # noqa: SLF001  # models load at first use otherwise
-    engine._load_rec_model()  # noqa: SLF001
+    recogniser = engine._load_rec_model()  # noqa: SLF001
+    path = recogniser_path()
+    if path is not None and is_known(path):  # `version_inputs` asks the same
+        recogniser.session.session = session_of(in_eight_bits(path.read_bytes()))
     return engine
 
 
-def _narrowed(crop: Any) -> Any:  # noqa: ANN401  # pixels of an untyped library
+def narrowed(crop: Any) -> Any:  # noqa: ANN401  # pixels of an untyped library
     """A line as the recogniser is to see it: its own resizing finds nothing left to do."""
     import cv2
 

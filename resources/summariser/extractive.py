@@ -25,7 +25,7 @@ from resources.summariser.sentences import cut, is_whole, split_sentences
 if TYPE_CHECKING:
     from resources.summariser.vectors import SparseRows, Vector
 
-REVISION: Final = 2
+REVISION: Final = 3
 MAX_CHARS: Final = 1_200
 SHORT: Final = 5
 """Documents with fewer sentences are their own summary."""

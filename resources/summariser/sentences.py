@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import Final
 
 _CLOSERS: Final = "\"'\u2019\u201d\u00bb)\\]\u300d\u300f\uff09\u3011"
-# After a stop the marks of notes belong to the sentence: "was lost.2 Then", "found.[3][4] Then".
+_RAISED: Final = "\u00b2\u00b3\u00b9\u2070\u2074-\u2079"
+# After a stop the marks of notes belong to the sentence: "was lost.² Then", "found.[3][4] Then".
 _END: Final = re.compile(
-    rf"[.!?\u2026]+(?:[{_CLOSERS}]*|(?:\[[\d, ]+\])+|(?<=[a-z]\.)\d{{1,2}})(?=\s)"
+    rf"[.!?\u2026]+(?:[{_CLOSERS}]*[{_RAISED},]*|(?:\[[\d, ]+\])+|(?<=[a-z]\.)\d{{1,2}})(?=\s)"
     rf"|[\u061f\u06d4\u0964\u0965]+[{_CLOSERS}]*(?=\s|$)"
     rf"|[\u3002\uff01\uff1f\uff0e]+[{_CLOSERS}]*"
 )
@@ -25,7 +26,7 @@ _ABBREVIATION: Final = re.compile(
 _LOWER_NEXT: Final = re.compile(r"\s+[a-zа-яß-ÿ]")
 _CUT: Final = re.compile(r"[\s,;:\u3001\uff0c\u060c]")
 _LINE_END: Final = re.compile(
-    r"[.!?\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f]\W*$"
+    rf"[.!?\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f][\W{_RAISED}]*$"
     r"|[a-z]\.\d{1,2}$|[.!?](?:\[[\d, ]+\])+$"
 )
 _WIDE_SPACE: Final = re.compile(r"\s+")

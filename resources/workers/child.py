@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import importlib
 import os
 import resource
 import signal
+import struct
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -41,6 +43,14 @@ HELD_BACK: Final = ("pymupdf.layout", "pymupdf4llm")
 _PR_SET_PDEATHSIG: Final = 1
 OUT_OF_MEMORY: Final = 77
 """Exit code of a worker that reached its memory limit."""
+
+
+MAX_SPOOL: Final = 8 * 2**30
+"""Bytes of any file that a worker writes: 32 pages of the largest images, and no full disk."""
+
+
+class _RubbishError(Exception):
+    """What a page's work answered is no record."""
 
 
 def start(memory_mb: int, parent: int) -> None:
@@ -98,6 +108,8 @@ def _limit_memory(memory_mb: int) -> None:
         cap = min(cap, hard)  # the host allows less than we were told to
     with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (cap, hard))
+    with contextlib.suppress(ValueError, OSError):  # the host allows less
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_SPOOL, MAX_SPOOL))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -131,8 +143,9 @@ def run_task(
         # What it holds by now is lost to the pages after this one: they get a fresh process.
         os._exit(OUT_OF_MEMORY)
     except BaseException as error:  # noqa: BLE001 - the boundary; SystemExit and Rust's panics too
+        rubbish = isinstance(error, _RubbishError)
         return {
-            "error_class": str(ErrorClass.UNKNOWN),
+            "error_class": str(ErrorClass.INVALID_OUTPUT if rubbish else ErrorClass.UNKNOWN),
             "error": f"{type(error).__name__}: {error}"[:2000],
             "scope": "page",
         }
@@ -159,7 +172,12 @@ def _spool_all(records: Iterator[Record], spool: str) -> None:
         for record, blob in records:
             try:
                 append_record(file.fileno(), record, blob)
+            except (TypeError, ValueError, RecursionError, struct.error) as error:
+                raise _RubbishError(f"no record can be made of the answer: {error}") from error
             except OSError as error:
+                if error.errno == errno.EFBIG:
+                    text = f"its answers come to more than {MAX_SPOOL >> 30} GiB"
+                    raise DocumentError(ErrorClass.INVALID_OUTPUT, text) from error
                 folder = os.path.dirname(spool)
                 text = f"the temporary folder {folder} cannot be written: {error}"
                 mend = "free space there, or set TMPDIR to another folder, then run again"

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import pymupdf
+from pymupdf import mupdf
 
 from resources.errors import DocumentError, ErrorClass
 
@@ -80,6 +81,17 @@ def open_pdf(
             "no password fits: add it to QUIRE_PASSWORDS, then quire quarantine release DOC",
         )
     return document
+
+
+def require_page(document: pymupdf.Document, page_number: int) -> None:
+    """Refuse a page that the page tree names and that is not there: MuPDF opens it as blank.
+
+    Raises:
+        DocumentError: unreadable.
+    """
+    pdf = mupdf.pdf_document_from_fz_document(document.this)
+    if not mupdf.pdf_is_dict(mupdf.pdf_lookup_page_obj(pdf, page_number - 1)):
+        raise DocumentError(ErrorClass.UNREADABLE, "damaged: the page is not in the file")
 
 
 def take_warnings() -> str:

@@ -30,6 +30,9 @@ FINISHED: Final = -2
 _PROGRESS: Final = struct.Struct("qq")
 _HEADER: Final = struct.Struct(">qQQ")
 _NO_UNIT: Final = -(2**63)
+MAX_RECORD: Final = 2**30
+"""Bytes of a record, and of what goes with it: a document of 20,000 full pages has 60 MB, the
+largest image that is stored 160 MB. What claims more is not read."""
 _BY_PIPE: Final = 32 * 2**10
 """Larger payloads go by file. All workers share one pipe: one that dies with half a message in it,
 of memory too, would take the others' turn with it."""
@@ -96,6 +99,8 @@ def append_record(file: int, record: dict[str, Any], blob: bytes | None) -> None
     except (orjson.JSONEncodeError, UnicodeEncodeError):
         # Lone surrogates of a broken text layer are no JSON: they become "?" here.
         text = json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    if max(len(text), len(blob or b"")) > MAX_RECORD:
+        raise ValueError(f"a record of {len(text)} and {len(blob or b'')} bytes")
     unit = unit_of(record)
     header = _HEADER.pack(_NO_UNIT if unit is None else unit, len(text), len(blob or b""))
     view = memoryview(header + text + (blob or b""))
@@ -104,22 +109,50 @@ def append_record(file: int, record: dict[str, Any], blob: bytes | None) -> None
 
 
 def read_spool(path: str) -> Iterator[Record]:
-    """Whole records of a spool file, in order; a record cut short by a crash ends it."""
+    """Whole records of a spool file, in order; a record cut short by a crash ends it.
+
+    A worker that was taken over writes what it likes: what is no record, or of another unit than it
+    says, comes as one of which only the unit is known, which no table takes for a row.
+    """
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed below, absent when nothing was written
     except FileNotFoundError:
         return
     with file:
-        while True:
-            header = file.read(_HEADER.size)
-            if len(header) < _HEADER.size:
+        size = os.fstat(file.fileno()).st_size
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            unit, n_text, n_blob = _HEADER.unpack(header)
+            if file.tell() + n_text + n_blob > size:
                 return
-            _, n_text, n_blob = _HEADER.unpack(header)
-            text = file.read(n_text)
-            blob = file.read(n_blob)
-            if len(text) < n_text or len(blob) < n_blob:
-                return
-            yield orjson.loads(text), blob or None
+            if max(n_text, n_blob) > MAX_RECORD:
+                file.seek(n_text + n_blob, os.SEEK_CUR)
+                yield _only(unit), None
+                continue
+            record, blob = _record(file.read(n_text)), file.read(n_blob)
+            if record is None or _units(record) != {None if unit == _NO_UNIT else unit}:
+                yield _only(unit), None
+            else:
+                yield record, blob or None
+
+
+def _record(text: bytes) -> dict[str, Any] | None:
+    try:
+        record = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _units(record: Mapping[str, Any]) -> set[int | None]:
+    """What a record says its unit is; more than one when it contradicts itself."""
+    said = {repr(record[name]): record[name] for name in ("unit", "page_number") if name in record}
+    if any(value is not None and type(value) is not int for value in said.values()):
+        return set()
+    return set(said.values()) or {None}
+
+
+def _only(unit: int) -> dict[str, Any]:
+    return {} if unit == _NO_UNIT else {"unit": unit, "page_number": unit}
 
 
 def spooled_units(path: str) -> set[int]:

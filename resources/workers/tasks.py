@@ -66,9 +66,10 @@ class TaskResult:
     unfinished: Collection[int] = ()
 
     def records(self) -> Iterator[Record]:
-        """Records of finished pages, streamed from the spool."""
+        """Records of finished pages that were asked for, streamed from the spool."""
+        asked = set(self.task.units) - set(self.unfinished) if self.task.units else {None}
         for record, blob in read_spool(self.spool):
-            if unit_of(record) not in self.unfinished:
+            if unit_of(record) in asked:
                 yield record, blob
 
 

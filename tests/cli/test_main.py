@@ -23,9 +23,9 @@ from tests.lakes import ALL_GOOD, make_lake, publish_batch
 COMMANDS = ("ingest", "status", "show", "export", "audit", "retry")
 
 
-def _quire(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
+        command,
         cwd=REPOSITORY_ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -33,6 +33,10 @@ def _quire(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         timeout=60,
         check=False,
     )
+
+
+def _quire(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return _run([sys.executable, "-m", "cli.main", *arguments], **environment)
 
 
 @pytest.mark.parametrize(
@@ -100,28 +104,14 @@ def test_the_installed_command_reads_without_importing_dagster(tmp_path: Path) -
         "import sys; from cli.main import main; code = main(sys.argv[1:]); "
         "sys.exit(code or ('dagster' in sys.modules) * 99)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, "status", "--lake", str(tmp_path)],
-        cwd=REPOSITORY_ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = _run([sys.executable, "-c", script, "status", "--lake", str(tmp_path)])
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     publish_batch(make_lake(tmp_path), "b00000001", ALL_GOOD)
     shell = f"{sys.executable} -m cli.main show report.pdf --lake {tmp_path} | head -n 1"
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", shell],
-        cwd=REPOSITORY_ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = _run(["bash", "-o", "pipefail", "-c", shell])
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"lake: {tmp_path}\n"
 

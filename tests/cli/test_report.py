@@ -18,12 +18,12 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from cli.find import find
 from cli.main import main
 from cli.reports import plan as planning
 from cli.reports.markdown import rendered
 from cli.reports.write import Report
 from io_managers.schemas import BLOCK_KINDS
+from resources.lake.find import find
 from resources.lake.lake import Lake
 from resources.lake.states import LakeStates
 from resources.settings import load_settings

@@ -16,7 +16,7 @@ import pytest
 
 from io_managers.checkpoints import checkpointed
 from resources.lake.audit import audit
-from tests.crashes.test_points import CountingPlace, make, rows
+from tests.crashes.place import CountingPlace, make_counting_place
 from tests.end_to_end.pdfs import plain
 from tests.end_to_end.running import Place
 
@@ -41,9 +41,9 @@ def pdfs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory, pdfs: Path) -> dict[str, list[dict[str, Any]]]:
-    place = make(tmp_path_factory.mktemp("clean") / "place", pdfs)
+    place = make_counting_place(tmp_path_factory.mktemp("clean") / "place", pdfs)
     assert place.run("ingest", "--json")[0] == 0
-    return rows(place)
+    return place.tables()
 
 
 def told(code: int, err: str) -> None:
@@ -71,7 +71,7 @@ class LimitedPlace(Place):
 def test_what_the_disk_refuses_is_one_line_and_the_next_run_goes_on(
     tmp_path: Path, pdfs: Path, clean: dict[str, list[dict[str, Any]]]
 ) -> None:
-    made = make(tmp_path / "place", pdfs)
+    made = make_counting_place(tmp_path / "place", pdfs)
     place = Place(made.root, made.settings)
     code, _, err = LimitedPlace(made.root, made.settings).run("ingest")
     told(code, err)
@@ -80,7 +80,7 @@ def test_what_the_disk_refuses_is_one_line_and_the_next_run_goes_on(
     assert max(left) < IMAGE_BYTES
     read = place.lake.read("pages")
     assert place.run("ingest", "--json")[0] == 0
-    assert rows(place) == clean
+    assert made.tables() == clean
     assert place.lake.read("pages").equals(read)  # elapsed_ms too: they were not read again
     assert audit(place.lake) == []
 
@@ -113,12 +113,12 @@ def test_wherever_the_disk_is_full_the_next_run_goes_on(
 ) -> None:
     with mounted(tmp_path / "disk", 64 * 2**20):
         disk = tmp_path / "disk"
-        place = make(disk / "place", pdfs, TMPDIR=str(disk))
+        made = make_counting_place(disk / "place", pdfs)
+        more = {"TMPDIR": str(disk)}
         if not all_on_it:
-            home = tmp_path / "home"
-            home.mkdir()
-            more = {"DAGSTER_HOME": str(home), "TMPDIR": str(tmp_path)}
-            place = CountingPlace(place.root, place.settings | more)
+            (tmp_path / "home").mkdir()
+            more = {"DAGSTER_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
+        place = CountingPlace(made.root, made.settings | more)
         filler = disk / "filler"
         filler.write_bytes(bytes(shutil.disk_usage(disk).free - free * 1024))
         code, _, err = place.run("ingest")
@@ -126,7 +126,7 @@ def test_wherever_the_disk_is_full_the_next_run_goes_on(
         recorded = [m for found in checkpointed(place.lake).values() for m in found]
         filler.unlink()
         assert place.run("ingest", "--json")[0] == 0
-        assert rows(place) == clean
+        assert place.tables() == clean
         assert checkpointed(place.lake) == {}
         images = {f"image_data/{path}" for path in paths(place, "image_data")}
         assert {p for m in recorded for p in m.paths() if p.startswith("image_data/")} <= images

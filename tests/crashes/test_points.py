@@ -4,53 +4,20 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
-from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pymupdf
 import pytest
 
-from io_managers.checkpoints import checkpointed
 from resources.crash_points import POINTS, VARIABLE
-from tests.crashes.counting import NOTES
+from tests.crashes.place import WORKERS, make_counting_place
 from tests.end_to_end.pdfs import plain
-from tests.end_to_end.running import Place, contents
 
-TABLES = ("manifest", "contents", "files", "pages", "images", "image_data", "docs", "summaries")
 PAGES_EACH = 3
-WORKERS = 2
 # Where a place is passed often, once in the middle too.
 WHERE = (*POINTS, "stage.file_staged:7", "stage.checkpoint_recorded:4", "publish.after_commit:5")
-
-
-class CountingPlace(Place):
-    """`quire` as in `quire.py` here."""
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.crashes.quire", *arguments],
-            cwd=self.root,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def pages_read(self) -> Counter[str]:
-        notes = self.root / NOTES
-        return Counter(notes.read_text().splitlines()) if notes.exists() else Counter()
-
-
-def make(root: Path, pdfs: Path, **more: str) -> CountingPlace:
-    root.mkdir()
-    (root / "dagster_home").mkdir()
-    shutil.copytree(pdfs, root / "landing")
-    settings = {"LAYOUT": "off", "OCR": "off", "BATCH_MAX_DOCS": "4", "WORKERS": str(WORKERS)}
-    return CountingPlace(root, {f"QUIRE_{name}": value for name, value in settings.items()} | more)
 
 
 @pytest.fixture(scope="module")
@@ -70,35 +37,23 @@ def pdfs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory, pdfs: Path) -> dict[str, list[dict[str, Any]]]:
-    place = make(tmp_path_factory.mktemp("clean") / "place", pdfs)
+    root = tmp_path_factory.mktemp("clean") / "place"
+    place = make_counting_place(root, pdfs, BATCH_MAX_DOCS="4")
     assert place.ingest()[0] == 3
-    return rows(place)
-
-
-def rows(place: Place) -> dict[str, list[dict[str, Any]]]:
-    return {
-        table: [_anywhere(row) for row in contents(place.lake, table)]
-        for table in (*TABLES, "failures")
-    }
-
-
-def _anywhere(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without where and when the landing zone was."""
-    return {k: v for k, v in row.items() if k not in ("uri", "owner_uri", "input_sha256", "mtime")}
+    return place.tables()
 
 
 @pytest.mark.parametrize("point", WHERE)
 def test_a_process_that_kills_itself_there_loses_and_doubles_nothing(
     tmp_path: Path, pdfs: Path, clean: dict[str, list[dict[str, Any]]], point: str
 ) -> None:
-    place = make(tmp_path / "place", pdfs)
-    dying = CountingPlace(place.root, {**place.settings, VARIABLE: point})
+    place = make_counting_place(tmp_path / "place", pdfs, BATCH_MAX_DOCS="4")
+    dying = replace(place, settings={**place.settings, VARIABLE: point})
     assert dying.run("ingest", "--json")[0] == -signal.SIGKILL
     code, report = place.ingest()
     assert code == 3, report
-    assert rows(place) == clean
+    assert place.tables() == clean
     assert place.run("audit")[0] == 0
-    assert checkpointed(place.lake) == {}
     read = place.pages_read()
     assert len(read) == 5 * PAGES_EACH
     again = sum(read.values()) - len(read)

@@ -45,11 +45,18 @@ def test_nothing_imports_dagsters_private_parts() -> None:
     files = [
         *sources(),
         *(REPOSITORY_ROOT / "cli").rglob("*.py"),
+        *(path for path in (REPOSITORY_ROOT / "tests").rglob("*.py") if path != Path(__file__)),
         REPOSITORY_ROOT / "definitions.py",
     ]
-    assert [
-        str(path) for path in files if "dagster._core" in path.read_text(encoding="utf-8")
-    ] == []
+    assert [str(path) for path in files if "dagster._" in path.read_text(encoding="utf-8")] == []
+
+
+def test_rooms_of_pages_look_one_way() -> None:
+    pages = REPOSITORY_ROOT / "assets" / "pages"
+    for room, others in {"layout": ("ocr", "routing"), "ocr": ("routing",)}.items():
+        for path in (pages / room).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            assert not [o for o in others if f"assets.pages.{o}" in text], path
 
 
 def test_lower_rooms_do_not_import_higher_ones() -> None:

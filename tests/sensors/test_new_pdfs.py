@@ -90,7 +90,7 @@ def test_a_batch_whose_run_dagster_retries_is_in_a_run(instance: dg.DagsterInsta
 def test_a_run_ends_with_its_process(instance: dg.DagsterInstance, status: Status) -> None:
     dead = make(instance, status, process=process_of_the_past())
     make(instance, status, batch="b00000002", process=this_process())
-    assert end_lost_runs(instance) == [dead.run_id]
+    assert list(end_lost_runs(instance)) == [dead.run_id]
     assert running_batches(instance) == {"b00000002"}
 
 
@@ -104,9 +104,9 @@ def test_a_repeated_run_is_not_taken_for_the_dead_one(instance: dg.DagsterInstan
         root_run_id=first.run_id,
         status=Status.STARTING,
     )
-    assert end_lost_runs(instance) == []
+    assert list(end_lost_runs(instance)) == []
     instance.add_run_tags(again.run_id, {PROCESS_TAG: this_process()})
-    assert end_lost_runs(instance) == []
+    assert list(end_lost_runs(instance)) == []
 
 
 @pytest.mark.parametrize("status", [Status.NOT_STARTED, Status.QUEUED])
@@ -114,12 +114,12 @@ def test_a_run_that_no_daemon_will_start_is_ended(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, status: Status
 ) -> None:
     run = make(instance, status)
-    assert end_lost_runs(instance) == []  # its daemon may just be about to start it
+    assert list(end_lost_runs(instance)) == []  # its daemon may just be about to start it
     monkeypatch.setattr("sensors.runs._CREATED_SECONDS", -1.0)
     beat(instance)
-    assert end_lost_runs(instance) == []
+    assert list(end_lost_runs(instance)) == []
     instance.wipe_daemon_heartbeats()
-    assert end_lost_runs(instance) == [run.run_id]
+    assert list(end_lost_runs(instance)) == [run.run_id]
     ended = instance.get_run_by_id(run.run_id)
     assert ended is not None
     assert ended.status is Status.CANCELED

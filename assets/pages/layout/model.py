@@ -1,7 +1,7 @@
 """Regions of a page by PyMuPDF's layout model: what each is, and where.
 
 Here: loading the model with one thread, and asking it about a page of a document opened for it
-alone. Not here: which lines a region holds (`layout.py`), nor the model's parts that were made
+alone. Not here: which lines a region holds (`blocks.py`), nor the model's parts that were made
 quicker (`shortcuts.py`).
 
 `pymupdf4llm.helpers.document_layout.parse_document` is the public way to this model. Its parts are
@@ -24,6 +24,7 @@ from typing import Any, Final
 import pymupdf
 
 from assets.pages.geometry import Box, overlap
+from assets.pages.layout.rulings import drawn_lines, rulings_in
 from assets.pages.layout.shortcuts import install, without_image_bytes
 from assets.pages.records import Kind
 from resources.workers.child import HELD_BACK
@@ -43,18 +44,27 @@ KINDS: Final[dict[str, Kind]] = {
 }
 MIN_SIDE: Final = 2.0
 """Regions no larger than this hold nothing (the limit of pymupdf4llm)."""
+TEXT_OR_IMAGE: Final = (0, 1)
+"""The types of blocks of a text page that are no drawings."""
+MAX_VECTORS: Final = 3000
+"""Drawings cost 8 microseconds each; a full page of ruled cells has under a thousand."""
 FIXED_SIZE_MODELS: Final = ("feature_imf", "table_grid")
 """Models whose input is always of one size, by the start of their file's name."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A region of the layout model; `rows` and `columns` are the inner edges of a table's cells."""
+    """A region of the layout model.
+
+    `rows` and `columns` are the inner edges of a table's cells as the model sees them, `rulings`
+    the lines that the page draws there.
+    """
 
     kind: Kind
     box: Box
     rows: tuple[float, ...] = ()
     columns: tuple[float, ...] = ()
+    rulings: tuple[Box, ...] = ()
 
 
 class LayoutModel:
@@ -89,7 +99,10 @@ class LayoutModel:
         dl.utils.clean_pictures(page, blocks)
         dl.utils.add_image_orphans(page, blocks)
         ordered = dl.utils.find_reading_order(page.rect, blocks, page.layout_information)
-        return [_region(found, grids) for found in ordered]
+        # Drawings are read where a table is found, unless there are so many that they are a chart.
+        n_vectors = sum(b["type"] not in TEXT_OR_IMAGE for b in blocks)
+        lines = drawn_lines(page) if grids and 0 < n_vectors <= MAX_VECTORS else []
+        return [_region(found, grids, lines) for found in ordered]
 
 
 def load_models() -> None:
@@ -104,7 +117,9 @@ def _is_usable(raw: dict[str, Any]) -> bool:
     return raw["class_name"] != "table" or bool(raw.get("table_grid"))
 
 
-def _region(found: Sequence[Any], grids: dict[tuple[Any, ...], Any]) -> Region:
+def _region(
+    found: Sequence[Any], grids: dict[tuple[Any, ...], Any], lines: Sequence[Box]
+) -> Region:
     x0, y0, x1, y1, name = found
     box = (float(x0), float(y0), float(x1), float(y1))
     kind = KINDS.get(name, "text")
@@ -115,7 +130,7 @@ def _region(found: Sequence[Any], grids: dict[tuple[Any, ...], Any]) -> Region:
     grid = grids[key]
     rows = tuple(float(key[1] + y) for y in grid.h_lines)
     columns = tuple(float(key[0] + x) for x in grid.v_lines)
-    return Region(kind, box, rows, columns)
+    return Region(kind, box, rows, columns, rulings_in(lines, box))
 
 
 @cache

@@ -21,6 +21,14 @@ MIN_GUTTER_LINES: Final = 0.2
 of which OCR's padded boxes leave 3 (0.27 of their height); boxes are whole lines, so that spaces
 between words do not matter."""
 
+MIN_FILL: Final = 0.4
+"""Lines of prose fill this much of a column's height even when double-spaced; what fills less, such
+as words of a drawing above a heading, is a column only beside white of a whole line."""
+MASTHEAD_GAP: Final = 1.2
+"""White across all columns, in line heights, below a masthead: more than between paragraphs."""
+MASTHEAD_LINES: Final = 5
+"""Lines that a masthead has above one column."""
+
 Interval = tuple[float, float]
 
 
@@ -65,7 +73,9 @@ def _cut(indices: list[int], boxes: Sequence[Box], height: float, depth: int) ->
     if len(indices) < 2:
         return indices
     if depth < MAX_DEPTH:
-        parts = _columns(indices, boxes, height) or _bands(indices, boxes, height)
+        columns = _columns(indices, boxes, height)
+        head = _masthead(indices, columns, boxes, height) if columns else []
+        parts = head or columns or _bands(indices, boxes, height)
         if parts:
             return [i for part in parts for i in _cut(part, boxes, height, depth + 1)]
     return _by_rows(indices, boxes)
@@ -77,7 +87,32 @@ def _columns(indices: list[int], boxes: Sequence[Box], height: float) -> list[li
     if len(parts) < 2 or sum(len(part) > 1 for part in parts) < 2:
         return []
     least = MIN_COLUMN_LINES * height
-    return parts if all(_extent(part, boxes) >= least for part in parts) else []
+    if any(_extent(part, boxes) < least for part in parts):
+        return []
+    fills = [_fill(part, boxes) for part in parts]
+    for (left, right), (fill, other) in zip(
+        itertools.pairwise(parts), itertools.pairwise(fills), strict=True
+    ):
+        gutter = min(boxes[i][0] for i in right) - max(boxes[i][2] for i in left)
+        if min(fill, other) < MIN_FILL and gutter < height:
+            return []
+    return parts
+
+
+def _masthead(
+    indices: list[int], columns: list[list[int]], boxes: Sequence[Box], height: float
+) -> list[list[int]]:
+    """A few lines above all columns and apart from them, and the rest; empty when there are none.
+
+    They stand above some of the columns only: a page whose columns start level has no such lines.
+    """
+    parts = _split(indices, boxes, axis=1, gap=MASTHEAD_GAP * height)
+    head = set(parts[0])
+    over = [[i for i in column if i in head] for column in columns]
+    is_small = all(len(part) <= MASTHEAD_LINES for part in over)
+    if len(parts) < 2 or not is_small or all(over):
+        return []
+    return [parts[0], [i for part in parts[1:] for i in part]]
 
 
 def _bands(indices: list[int], boxes: Sequence[Box], height: float) -> list[list[int]]:
@@ -85,16 +120,28 @@ def _bands(indices: list[int], boxes: Sequence[Box], height: float) -> list[list
     rows = _split(indices, boxes, axis=1, gap=0.0)
     bands: list[list[int]] = []
     used: list[Interval] = []
+    middle = (min(boxes[i][0] for i in indices) + max(boxes[i][2] for i in indices)) / 2
     for row in rows:
         own = _occupied((boxes[i][0], boxes[i][2]) for i in row)
         joined = _occupied([*used, *own])
-        if bands and _has_gutter(joined, MIN_GUTTER_LINES * height):
+        is_title = len(used) == 1 and _juts(used[0], own, middle, height)
+        if bands and not is_title and _has_gutter(joined, MIN_GUTTER_LINES * height):
             bands[-1].extend(row)
             used = joined
         else:
             bands.append(list(row))
             used = own
     return bands if len(bands) > 1 else []
+
+
+def _juts(above: Interval, row: Sequence[Interval], middle: float, height: float) -> bool:
+    """Whether what stands above a row of columns is centred and reaches into a gutter of theirs."""
+    if abs(above[0] + above[1] - 2 * middle) > 2 * height:
+        return False
+    return any(
+        min(above[1], after[0]) - max(above[0], before[1]) > height
+        for before, after in itertools.pairwise(row)
+    )
 
 
 def _by_rows(indices: list[int], boxes: Sequence[Box]) -> list[int]:
@@ -134,6 +181,12 @@ def _split(indices: list[int], boxes: Sequence[Box], *, axis: int, gap: float) -
         parts[-1].append(i)
         reach = max(reach, boxes[i][axis + 2])
     return parts
+
+
+def _fill(indices: list[int], boxes: Sequence[Box]) -> float:
+    """How much of its height a column has lines in, 0-1."""
+    lines = _occupied((boxes[i][1], boxes[i][3]) for i in indices)
+    return sum(high - low for low, high in lines) / max(1.0, lines[-1][1] - lines[0][0])
 
 
 def _extent(indices: list[int], boxes: Sequence[Box]) -> float:

@@ -1,7 +1,7 @@
 """Columns of a table that the layout model took for one.
 
 Here: edges where no word of any row stands. Not here: the model's own grid and the cells
-(`layout.py`), or columns that are joined again (`docs`, which sees the whole table).
+(`blocks.py`), or columns that are joined again (`docs`, which sees the whole table).
 
 The model places its edges by the heads as much as by the cells: numbers set to the right under
 heads set to the left put two columns into one.

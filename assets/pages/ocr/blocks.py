@@ -1,19 +1,21 @@
-"""From OCR's lines to blocks: columns, paragraphs, headings by the height of lines.
+"""From OCR's lines to blocks: columns, then paragraphs, headings by the height of lines.
 
-Here: lines in pixels become lines in points, in reading order, grouped. Engines hand lines back top
-to bottom across columns, so the order is ours. Not here: running OCR (`reading.py`).
+Here: lines in pixels become lines in points, in reading order, and blocks. Engines hand lines back
+top to bottom across columns, so the order is ours. Not here: running OCR (`reading.py`), and which
+lines are one paragraph (`paragraphs.py`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
 from assets.pages import markdown
 from assets.pages.geometry import Box
 from assets.pages.layout.reading_order import reading_order
+from assets.pages.ocr.paragraphs import HEADING_RATIO, MIN_LETTERS, Paragraph, paragraphs
 from assets.pages.records import Block, Kind, Line, Span, box_of
 from assets.pages.text_layer import join_rows
 from resources.ocr.base import OcrLine, Point, Quad
@@ -21,14 +23,11 @@ from resources.ocr.base import OcrLine, Point, Quad
 SIZE_OF_HEIGHT: Final = 0.85
 """Font size over the height of a box, which is padded around the ink. Measured with RapidOCR on
 rendered pages of 10-17 pt text: 0.80-0.99."""
-HEADING_RATIO: Final = 1.25
-"""Heights of boxes vary by 10-15 % with ascenders and descenders alone."""
-PARAGRAPH_GAP: Final = 0.75
-"""White between two lines, in heights of a line, from which a paragraph starts; lines set solid to
-1.5 spacing stay below, since boxes are padded."""
 SIDE_PADDING: Final = 0.15
 """White at either side of a box, in its heights, which would close a gutter of 7 pt. Measured with
 RapidOCR on rendered pages of 7-12 pt: median 0.13-0.31, hardly ever under 0.11."""
+OTHER_TYPE: Final = 1.5
+"""A heading and a small line beside it are two things; a row's boxes differ by up to a third."""
 MAX_SKEW_DEGREES: Final = 6.0
 """Of paper in a scanner: 5°, and what the measurement is off by."""
 MIN_SKEW_DEGREES: Final = 0.4
@@ -75,43 +74,26 @@ def ocr_blocks(lines: Sequence[Line], slope: float = 0.0) -> list[Block]:
     body = median(line.size for line in lines)
     heights = median(line.box[3] - line.box[1] for line in lines)
     order = reading_order([_without_padding(line.box) for line in lines], line_height=heights)
-    rows = join_rows([lines[i] for i in order])
-    blocks = (_block(group, body) for group in _paragraphs(rows))
+    rows = _rows([lines[i] for i in order])
+    blocks = (_block(paragraph, body) for paragraph in paragraphs(rows))
     return [block.moved(_skewed(block.box, slope)) for block in blocks]
 
 
-def _paragraphs(rows: Sequence[Line]) -> Iterator[list[Line]]:
-    group = [rows[0]]
-    for line in rows[1:]:
-        if _starts_paragraph(group, line):
-            yield group
-            group = []
-        group.append(line)
-    yield group
+def _rows(lines: Sequence[Line]) -> list[Line]:
+    """Lines with the pieces of one row joined, unless they are in type of different size."""
+    rows: list[Line] = []
+    like: list[Line] = []
+    for line in lines:
+        if like and max(like[-1].size, line.size) > OTHER_TYPE * min(like[-1].size, line.size):
+            rows += join_rows(like)
+            like = []
+        like.append(line)
+    return rows + join_rows(like)
 
 
-def _starts_paragraph(group: Sequence[Line], line: Line) -> bool:
-    last = group[-1]
-    height = min(last.box[3] - last.box[1], line.box[3] - line.box[1])
-    gap = line.box[1] - last.box[3]
-    if gap > PARAGRAPH_GAP * height or gap < -height:  # further down, or up in the next column
-        return True
-    if line.box[0] > last.box[2] or line.box[2] < last.box[0]:
-        return True
-    larger, smaller = max(last.size, line.size), min(last.size, line.size)
-    if larger > HEADING_RATIO * smaller:
-        return True
-    if markdown.starts_item(line.text) or markdown.starts_number(line.text):
-        return True
-    left = min(x.box[0] for x in group)
-    right = max(x.box[2] for x in group)
-    indented = line.box[0] - last.box[0] > 1.2 * line.size and last.box[0] - left < line.size
-    ended = right - last.box[2] > 4 * line.size and last.text.rstrip()[-1:] in ".!?:"
-    return indented or ended
-
-
-def _block(lines: Sequence[Line], body: float) -> Block:
-    kind = _kind(lines, body)
+def _block(paragraph: Paragraph, body: float) -> Block:
+    lines = paragraph.lines
+    kind = _kind(paragraph, body)
     n_chars = sum(len(line.text) for line in lines)
     confidence = sum((x.confidence or 0.0) * len(x.text) for x in lines) / max(1, n_chars)
     return Block(
@@ -125,13 +107,16 @@ def _block(lines: Sequence[Line], body: float) -> Block:
     )
 
 
-def _kind(lines: Sequence[Line], body: float) -> Kind:
-    text = " ".join(line.text for line in lines)
+def _kind(paragraph: Paragraph, body: float) -> Kind:
+    lines, text = paragraph.lines, paragraph.text
+    if paragraph.role == "footnote":
+        return "footnote"
     if markdown.starts_item(text):
         return "list_item"
     short = len(lines) <= 3 and len(text) <= 150
     large = median(line.size for line in lines) >= HEADING_RATIO * body
-    if short and large and sum(c.isalpha() for c in text) >= 3:
+    large = large and sum(c.isalpha() for c in text) >= MIN_LETTERS
+    if paragraph.role == "heading" or (short and large):
         return "heading"
     return "text"
 

@@ -2,7 +2,7 @@
 
 Here: the turn that OCR needed. Tall boxes mean a page on its side, even when the engine is sure of
 every word (RapidOCR turns tall boxes itself, and reads them at 0.99 in the wrong order); a low
-score on wide boxes means upside down. Not here: the text layer's direction (`text_layer.py`).
+score on wide boxes means upside down. Not here: the text layer's direction (`../text_layer.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Parts of a page that OCR reads beside a text layer: pictures that hold text.
 
 Here: which pictures those are, by a look at each, and reading one without losing the page if it
-fails. Not here: which pictures are candidates (`routing.py`), what a look sees
+fails. Not here: which pictures are candidates (`route.py`), what a look sees
 (`text_pictures.py`), and how readings are put together (`../merge.py`).
 """
 
@@ -23,16 +23,19 @@ from resources.ocr.base import OcrEngine
 def text_regions(
     page: pymupdf.Page, layer: TextLayer, pictures: Sequence[Picture]
 ) -> tuple[Box, ...]:
-    """The pictures that hold text which no layer has, at most `MAX_REGIONS`."""
+    """The pictures that hold text which no layer has: at most `MAX_REGIONS`, and as many strips."""
     found: list[Box] = []
+    n_read = {False: 0, True: 0}
     for picture in pictures:
+        if n_read[picture.is_strip] == MAX_REGIONS:
+            continue
         if any(share_inside(picture.box, other) > 0.5 for other in found):
             continue
         look = look_at(page, layer.turn.back(picture.box))
-        if look.is_text and holds_unread_text(picture, look.n_marks):
+        is_text = look.is_text_strip if picture.is_strip else look.is_text
+        if is_text and holds_unread_text(picture, look.n_marks):
             found.append(picture.box)
-            if len(found) == MAX_REGIONS:
-                break
+            n_read[picture.is_strip] += 1
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from assets.pages.geometry import Box, area, holds_centre, intersection, share_inside
+from assets.pages.geometry import Box, area, holds_centre, intersection, share_inside, union
 from assets.pages.records import Line
 from assets.pages.routing.soundness import (
     REPLACED,
@@ -46,6 +46,12 @@ MIN_PICTURE_HEIGHT: Final = 24.0
 MIN_PICTURE_SHARE: Final = 0.01
 """Of the page; the same limit for a poster's pictures."""
 
+MIN_STRIP_HEIGHT: Final = 6.0
+"""Points: a line of 6 pt text as a picture, cut close. Producers put single lines of a contents
+list or of a paragraph into pictures as wide as the column; what is thinner is a rule."""
+STRIP_GAP: Final = 1.5
+"""Of a strip's height, to the next: lines of one paragraph, or entries of one list."""
+
 MAX_LOOKS: Final = 12
 """Pictures of a page that are looked at, some milliseconds each; the largest first."""
 MAX_REGIONS: Final = 6
@@ -67,6 +73,8 @@ class Picture:
 
     box: Box
     n_chars_over: int
+    is_strip: bool = False
+    """One line of text high, or several such one above another."""
 
 
 @dataclass(frozen=True)
@@ -137,16 +145,45 @@ def holds_unread_text(picture: Picture, n_marks: int) -> bool:
 
 
 def _pictures(lines: Sequence[Line], images: Sequence[Box], page: Box) -> list[Picture]:
+    boxes = [intersection(box, page) for box in images]
+    large = [(box, False) for box in boxes if _is_large(box, page)]
+    strips = [(box, True) for box in _strips(boxes)]
     found: list[Picture] = []
-    for box in sorted((intersection(box, page) for box in images), key=area, reverse=True):
-        if len(found) == MAX_LOOKS or area(box) < MIN_PICTURE_SHARE * area(page):
+    for box, is_strip in sorted([*large, *strips], key=lambda x: area(x[0]), reverse=True):
+        if len(found) == MAX_LOOKS:
             break
-        if box[2] - box[0] < MIN_PICTURE_WIDTH or box[3] - box[1] < MIN_PICTURE_HEIGHT:
-            continue
         n_over = sum(len(x.text.strip()) for x in lines if holds_centre(box, x.box))
         if n_over <= MAX_CHARS_BESIDE:  # more is a text layer of the picture's own
-            found.append(Picture(box, n_over))
+            found.append(Picture(box, n_over, is_strip))
     return found
+
+
+def _is_large(box: Box, page: Box) -> bool:
+    width, height = box[2] - box[0], box[3] - box[1]
+    return (
+        width >= MIN_PICTURE_WIDTH
+        and height >= MIN_PICTURE_HEIGHT
+        and area(box) >= MIN_PICTURE_SHARE * area(page)
+    )
+
+
+def _strips(images: Sequence[Box]) -> list[Box]:
+    """Images of one line's height; those that stand one above another are one."""
+    strips: list[tuple[Box, float]] = []
+    for box in sorted(images, key=lambda b: (b[1], b[0])):
+        height = box[3] - box[1]
+        if not MIN_STRIP_HEIGHT <= height < MIN_PICTURE_HEIGHT:
+            continue
+        if box[2] - box[0] < MIN_PICTURE_WIDTH:
+            continue
+        for i, (above, tall) in enumerate(strips):
+            gap, reach = box[1] - above[3], STRIP_GAP * max(tall, height)
+            if 0 <= gap <= reach and abs(box[0] - above[0]) <= height:
+                strips[i] = (union((above, box)), height)
+                break
+        else:
+            strips.append((box, height))
+    return [box for box, _ in strips]
 
 
 def _scans(lines: Sequence[Line], images: Sequence[Box], page: Box) -> list[Box]:

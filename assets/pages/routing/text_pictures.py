@@ -2,7 +2,7 @@
 
 Here: a test of some milliseconds that comes before OCR, which costs seconds; and whether a page
 where OCR found nothing shows anything that could be a letter. Not here: which pictures are looked
-at (`routing.py`), OCR of them, and whether it found text (`read.py`).
+at (`route.py`), OCR of them, and whether it found text (`../ocr`).
 
 Text is many small marks of like height, side by side in long rows, on paper of one shade, and there
 is little else. A plot has rows of labels too, but most of its ink is no letter; a screenshot of a
@@ -11,7 +11,7 @@ dialogue or a flow chart has rows, but they fill little of it; a photograph has 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import pymupdf
@@ -46,6 +46,14 @@ MIN_INK_SHARE: Final = 0.5
 """Of the ink that stands in rows."""
 MIN_COVER: Final = 0.13
 """Of the picture's area that rows take up."""
+MIN_STRIP_MARKS: Final = 12
+"""Of a picture that is one line high: as many letters as make a line of text after OCR
+(`verdicts.py`). Most names and logos beside a running header have fewer."""
+MIN_VARIETY: Final = 0.1
+"""Of widths: letters differ (0.46 in the middle; a typewriter's 0.07-0.15), dashes and rows of
+signs do not (0.04)."""
+MAX_SLIMNESS: Final = 2.0
+"""Bars of a bar code are slimmer than letters."""
 
 
 MIN_LONE_HEIGHT: Final = 6
@@ -71,12 +79,18 @@ class Look:
         n_marks: marks in those rows, roughly its letters.
         ink_share: of all the ink, 0-1, how much stands in rows.
         cover: of the picture's area, 0-1, how much rows take up.
+        dot_share: of all the ink, 0-1, how much are marks smaller than a letter.
+        variety: deviation of the widths of those marks, as a share of their mean.
+        slimness: height of the middle one of them, as a share of its width.
     """
 
     n_rows: int = 0
     n_marks: int = 0
     ink_share: float = 0.0
     cover: float = 0.0
+    dot_share: float = 0.0
+    variety: float = 0.0
+    slimness: float = 0.0
 
     @property
     def is_text(self) -> bool:
@@ -89,6 +103,18 @@ class Look:
             and self.n_marks >= MIN_MARKS
             and self.ink_share >= MIN_INK_SHARE
             and self.cover >= MIN_COVER
+        )
+
+    @property
+    def is_text_strip(self) -> bool:
+        """The same of a picture that is one line of text high; its leaders of dots are no ink."""
+        return (
+            self.n_rows >= 1
+            and self.n_marks >= MIN_STRIP_MARKS
+            and self.ink_share >= MIN_INK_SHARE * (1 - self.dot_share)
+            and self.cover >= MIN_COVER
+            and self.variety >= MIN_VARIETY
+            and self.slimness <= MAX_SLIMNESS
         )
 
 
@@ -141,7 +167,9 @@ def look(gray: npt.NDArray[np.uint8]) -> Look:
     marks = marks[1:]  # the first is the paper
     wide, high, filled = (marks[:, i] for i in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, 4))
     is_letter = (high >= MIN_HEIGHT) & (high <= MAX_HEIGHT) & (wide <= MAX_ASPECT * high)
-    return _rows(marks[is_letter], gray.shape, int(filled.sum()))
+    n_ink = max(1, int(filled.sum()))
+    n_dots = int(filled[(wide < MIN_HEIGHT) & (high < MIN_HEIGHT)].sum())
+    return replace(_rows(marks[is_letter], gray.shape, n_ink), dot_share=n_dots / n_ink)
 
 
 def _rows(letters: npt.NDArray[np.int32], shape: tuple[int, ...], n_ink: int) -> Look:
@@ -168,10 +196,14 @@ def _rows(letters: npt.NDArray[np.int32], shape: tuple[int, ...], n_ink: int) ->
         & (boxes[:, cv2.CC_STAT_HEIGHT] <= 2.5 * heights)
     )
     is_row[0] = False
+    letters = letters[is_row[member]]
+    widths, tall = letters[:, cv2.CC_STAT_WIDTH], letters[:, cv2.CC_STAT_HEIGHT]
     covered = float((boxes[is_row, cv2.CC_STAT_WIDTH] * heights[is_row]).sum())
     return Look(
         n_rows=int(is_row.sum()),
         n_marks=int(n_marks[is_row].sum()),
-        ink_share=float(in_row[is_row].sum()) / max(1, n_ink),
+        ink_share=float(in_row[is_row].sum()) / n_ink,
         cover=covered / (shape[0] * shape[1]),
+        variety=float(widths.std() / widths.mean()) if len(letters) else 0.0,
+        slimness=float(np.median(tall / widths)) if len(letters) else 0.0,
     )

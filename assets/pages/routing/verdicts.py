@@ -1,6 +1,6 @@
 """Which of two readings is kept: what a text layer says, or what OCR reads.
 
-Here: the rules. Not here: who reads what (`read.py`, `routing.py`).
+Here: the rules. Not here: who reads what (`../read.py`, `route.py`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Final
 
 import pymupdf
 
+from assets.pages.geometry import Box
 from assets.pages.ocr.orientation import n_letters
 from assets.pages.ocr.reading import OcrResult
 from assets.pages.records import Line, PageText
@@ -20,7 +21,10 @@ PYMUPDF: Final = f"pymupdf-{pymupdf.__version__}"
 MIN_LINES: Final = 3
 MIN_LINE_LETTERS: Final = 12
 """A picture holds text when OCR finds this many lines of this many letters, and more letters in
-them than in shorter ones: labels of plots, maps and dialogues are shorter, captions are fewer."""
+them than in shorter ones: labels of plots, maps and dialogues are shorter, captions are fewer. A
+region without room for so many lines holds as many as there is room for."""
+LINE_SPACE: Final = 1.5
+"""Of a line's height: what a line takes of a region, loosely set."""
 
 
 def reads_worse(result: OcrResult, layer: TextLayer) -> bool:
@@ -30,13 +34,23 @@ def reads_worse(result: OcrResult, layer: TextLayer) -> bool:
     return bool(result.problem) or result.is_blank or result.n_letters < sound / 2
 
 
-def has_text(result: OcrResult, *, is_scan: bool) -> bool:
+def has_text(result: OcrResult, region: Box, *, is_scan: bool) -> bool:
     """Whether what OCR read in a region is text rather than the labels of a figure."""
     if is_scan:
         return bool(result.n_letters)
     lines = [n_letters(line) for block in result.blocks for line in block.text.splitlines()]
     long = [n for n in lines if n >= MIN_LINE_LETTERS]
-    return not result.problem and len(long) >= MIN_LINES and 2 * sum(long) > sum(lines)
+    enough = 2 * sum(long) > sum(lines) and len(long) >= min(MIN_LINES, _room(result, region))
+    return not result.problem and enough
+
+
+def _room(result: OcrResult, region: Box) -> int:
+    """How many lines as high as those that were read a region has room for, at least one."""
+    heights = sorted((b.box[3] - b.box[1]) / len(b.text.splitlines()) for b in result.blocks)
+    if not heights or heights[-1] <= 0:
+        return MIN_LINES
+    line = heights[len(heights) // 2]
+    return max(1, int((region[3] - region[1]) / (LINE_SPACE * line)))
 
 
 def unsound(layer: TextLayer, fault: str | None, reason: str) -> PageText:

@@ -107,6 +107,22 @@ def test_the_title_is_what_the_metadata_say_where_a_page_says_it_too() -> None:
     assert "# The care of old pumps\n" in record.markdown
 
 
+@pytest.mark.parametrize(
+    ("on_page", "is_title"),
+    [("The Care of Old Pumps, and Their Repair", True), ("The care of pumps of 1990", False)],
+)
+def test_metadata_and_page_may_differ_by_a_few_words(on_page: str, is_title: bool) -> None:
+    record = stitched(
+        page(
+            1,
+            block("title", "Special Publication 800", size=24.0),
+            block("text", on_page, size=14.0),
+        ),
+        title="The Care of Old Pumps (OP) and Their Repair",
+    )
+    assert record.title == (on_page if is_title else "Special Publication 800")
+
+
 def test_the_name_of_a_section_is_no_title() -> None:
     record = stitched(
         page(1, block("heading", "Contents", size=20.0), block("heading", "1 Pumps", size=12.0))

@@ -20,6 +20,9 @@ NONE = Vocabulary(())
         ("to per-\nceive", "perceived", "to perceive"),
         ("a well-\nknown fact", "", "a well-known fact"),
         ("a well-\nknown fact", "well known facts", "a well-known fact"),
+        ("a distribu-\ntion", "", "a distribution"),
+        ("mova-\nble types", "", "movable types"),
+        ("a non-\nstation", "", "a non-station"),
         ("state-of-the-\nart", "art", "state-of-the-art"),
         ("pre- and post-\nwar", "preand", "pre- and post-war"),
         ("pre-\nand postwar", "", "pre- and postwar"),
@@ -38,6 +41,8 @@ NONE = Vocabulary(())
         ("Start . . . . . . . . . 12", "", "Start \u2026 12"),
         ("and so on ...", "", "and so on ..."),
         ("  \n ", "", ""),
+        ("an exam-\nple", "an example\u00b9", "an example"),
+        ("the end\u00b2\nof it", "", "the end\u00b2 of it"),
     ],
 )
 def test_lines_become_one(text: str, words: str, joined: str) -> None:
@@ -129,17 +134,18 @@ def test_a_name_broken_at_the_end_of_a_page_keeps_its_hyphen() -> None:
     assert record.markdown == f"{first}Hatta at last.\n"
 
 
-def test_a_footnote_that_layout_calls_text_stands_beside_the_body() -> None:
+@pytest.mark.parametrize("mark", ["1", "\u00b9", "\u00b9\u2070 "])
+def test_a_footnote_that_layout_calls_text_stands_beside_the_body(mark: str) -> None:
     record = stitched(
         page(
             1,
             block("text", LONG, y=500.0),
             block("list_item", "\u2014\u2014\u2014\u2014\u2014", y=600.0),
-            block("text", "1Of the old year.", y=620.0, size=8.0),
+            block("text", f"{mark}Of the old year.", y=620.0, size=8.0),
         ),
         page(2, block("text", "in January.")),
     )
-    assert record.markdown == f"{LONG} in January.\n\n> 1Of the old year.\n"
+    assert record.markdown == f"{LONG} in January.\n\n> {mark}Of the old year.\n"
 
 
 def test_a_numbered_line_of_the_body_is_no_footnote() -> None:

@@ -81,3 +81,17 @@ def test_notes_wait_for_the_end_of_the_list() -> None:
         page(2, item("• three", 90.0), block("text", "Body.")),
     )
     assert record.markdown == "- one\n  - two\n  - three\n\n> 1 A note.\n\nBody.\n"
+
+
+def test_an_item_of_one_line_is_no_deeper_where_first_lines_are_indented() -> None:
+    """The box of an item of two lines starts where its second line does."""
+    record = stitched(
+        page(
+            1,
+            item("\u2022 By post: write to the office\nthat is named below."),
+            item("\u2022 By fax.", 81.0),
+            item("\u2022 By hand.", 81.0),
+            item("\u2022 By messenger, between 9 and 5,\nfrom Monday to Friday."),
+        )
+    )
+    assert [depth for _, depth in depths(record.markdown)] == [1, 1, 1, 1]

@@ -54,6 +54,24 @@ def test_a_continuation_without_a_head_keeps_all_rows() -> None:
     assert len(rows_of(record.markdown)) == 4
 
 
+def test_a_table_with_a_caption_of_its_own_does_not_go_on() -> None:
+    """Two tables of one shape on neighbouring pages."""
+    first = a_table(["Pump", "Flow"], ["North", "3"], ["South", "4"], y=600.0)
+    second = a_table(["Pump", "Head"], ["North", "9"], ["South", "8"], y=130.0)
+    own = stitched(page(1, first), page(2, block("caption", "Table 2: Heads", y=100.0), second))
+    assert own.markdown.count("|---|") == 2
+    assert own.markdown.index("Table 2") < own.markdown.index("Head|")
+    goes_on = block("caption", "Table 1 (continued)", y=100.0)
+    assert stitched(page(1, first), page(2, goes_on, second)).markdown.count("|---|") == 1
+
+
+def test_columns_that_disagree_are_not_joined() -> None:
+    """Numbers on one page, words on the next: as many columns are not the same columns."""
+    first = a_table(["Pump", "Flow"], ["North", "3"], ["South", "4"], y=600.0)
+    second = a_table(["Who", "Where"], ["Ann", "Oslo"], ["Bo", "Bergen"], y=100.0)
+    assert stitched(page(1, first), page(2, second)).markdown.count("|---|") == 2
+
+
 cells = st.sampled_from(["", "", "a", "b c", "12", "x|y"])
 
 

@@ -11,6 +11,7 @@ import pymupdf
 import pytest
 
 from assets.files.triage import triage
+from tests.hostile.case import Draft
 
 COLUMNS = {
     "doc_id", "n_bytes", "n_pages", "n_attachments", "n_form_fields", "title", "status",
@@ -199,3 +200,19 @@ def test_a_missing_file_is_a_verdict_too(tmp_path: Path) -> None:
     record = verdict(tmp_path / "gone.pdf")
     assert (record["status"], record["error_class"]) == ("failed", "source_missing")
     assert record["doc_id"] is None
+
+
+def test_a_tree_of_pages_that_are_not_there_is_corrupt(tmp_path: Path) -> None:
+    draft = Draft("a page", 1)
+    draft.tree(b"98 0 R 99 0 R", b"2")
+    path = tmp_path / "nobody.pdf"
+    path.write_bytes(draft.file())
+    assert refusal(path)[0] == "corrupt"
+
+
+def test_a_catalog_that_cannot_be_read_is_no_empty_document(tmp_path: Path) -> None:
+    draft = Draft("a page", 1)
+    draft.catalog(b"/Deep " + b"[" * 9_000 + b"]" * 9_000)
+    path = tmp_path / "deep.pdf"
+    path.write_bytes(draft.file())
+    assert refusal(path)[0] == "corrupt"

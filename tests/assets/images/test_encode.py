@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from assets.images.encode import MAX_PIXELS, encode_image, turn_of
-from assets.images.placements import iter_images
+from assets.images.placements import placed_images
 from resources.errors import DocumentError
 
 SIZE = "/Width 64 /Height 48 "
@@ -153,7 +153,8 @@ KINDS = sorted(streams(Image.new("RGB", (64, 48))))
 
 def encode_first(path: Path) -> tuple[pymupdf.Document, tuple[float, ...], Any]:
     document = pymupdf.open(path)
-    placement, image = next(iter(iter_images(document[0])))
+    placed = placed_images(document[0])[0]
+    placement, image = placed.placement, placed.image
     return document, placement.bbox, encode_image(image, turn_of(placement))
 
 
@@ -241,7 +242,8 @@ def test_an_absurd_size_is_refused_before_anything_is_decoded(
         b"\x00" * 100,
     )
     document = pymupdf.open(write_pdf(image))
-    placement, handle = next(iter(iter_images(document[0])))
+    placed = placed_images(document[0])[0]
+    placement, handle = placed.placement, placed.image
     with pytest.raises(DocumentError) as caught:
         encode_image(handle, turn_of(placement))
     assert caught.value.error_class == "image_failed"

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from assets.images.extract import extract_images
-from assets.images.placements import iter_images
+from assets.images.placements import placed_images
 from assets.images.roles import propose_pictures
 from resources.errors import DocumentError
 from resources.workers.documents import hash_file
@@ -33,7 +33,7 @@ def extract(path: Path, *, source: str = "text_layer", **options: Any) -> Rows:
     pages = []
     with pymupdf.open(path) as document:
         for page in document:
-            placements = [placement for placement, _ in iter_images(page)]
+            placements = [placed.placement for placed in placed_images(page)]
             pictures, following = [], len(placements)
             for picture in propose_pictures(placements, page.rect.width, page.rect.height, source):
                 index = picture.image_index

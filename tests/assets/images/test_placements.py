@@ -9,7 +9,7 @@ import numpy as np
 import pymupdf
 import pytest
 
-from assets.images.placements import iter_images
+from assets.images.placements import placed_images
 
 BLACK = ("/Width 2 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8", b"\x00\x00")
 
@@ -36,7 +36,7 @@ def test_a_box_is_where_the_page_shows_the_image(
     path = write_pdf(BLACK, page=f"/Rotate {rotate} {crop}")
     with pymupdf.open(path) as document:
         page = document[0]
-        ((placement, _),) = iter_images(page)
+        placement = placed_images(page)[0].placement
         assert placement.bbox == pytest.approx(ink(page), abs=0.5)
         assert page.rotation == rotate
 
@@ -49,7 +49,7 @@ def test_every_drawing_counts_and_a_listed_image_that_is_not_drawn_does_not(
         b"q 30 0 0 30 60 60 cm BI /W 3 /H 1 /CS /G /BPC 8 ID abc EI Q"
     )
     with pymupdf.open(write_pdf(BLACK, BLACK, content=content)) as document:
-        placements = [placement for placement, _ in iter_images(document[0])]
+        placements = [placed.placement for placed in placed_images(document[0])]
     assert [p.index for p in placements] == [0, 1, 2]
     assert [(p.width, p.height) for p in placements] == [(2, 1), (2, 1), (3, 1)]
     assert [round(p.area) for p in placements] == [2500, 100, 900]
@@ -72,7 +72,7 @@ def test_masks_stencils_and_gradients_are_told_apart(write_pdf: Callable[..., Pa
     path = write_pdf(masked, stencil, extra=(soft,), content=content, page="")
     data = path.read_bytes().replace(b"/Font <<", shading.encode() + b" /Font <<", 1)
     with pymupdf.open(stream=data, filetype="pdf") as document:
-        placements = [placement for placement, _ in iter_images(document[0])]
+        placements = [placed.placement for placed in placed_images(document[0])]
     assert [(p.has_mask, p.is_stencil, p.is_shading) for p in placements] == [
         (True, False, False),
         (False, True, False),
@@ -85,6 +85,6 @@ def test_an_image_off_the_page_keeps_its_index_and_has_no_area(
 ) -> None:
     content = b"q 50 0 0 50 900 900 cm /I0 Do Q q 50 0 0 50 180 0 cm /I0 Do Q"
     with pymupdf.open(write_pdf(BLACK, content=content)) as document:
-        placements = [placement for placement, _ in iter_images(document[0])]
+        placements = [placed.placement for placed in placed_images(document[0])]
     assert [(p.index, round(p.area)) for p in placements if p.area] == [(len(placements) - 1, 1000)]
     assert all(p.bbox[2] <= 200 and p.bbox[3] <= 150 for p in placements)

@@ -12,8 +12,7 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from assets.images.placements import iter_images
-from assets.images.shown import shown_as_stored
+from assets.images.placements import placed_images
 from tests.assets.images.conftest import ON_PAGE
 from tests.assets.images.test_extract import extract
 
@@ -46,8 +45,8 @@ def test_plain_placements_are_told_from_odd_ones(
 ) -> None:
     path = write_pdf(jpeg, content=(PLAIN | ODD)[kind])
     with pymupdf.open(path) as document:
-        placements = [placement for placement, _ in iter_images(document[0])]
-        assert shown_as_stored(document[0], placements) == [kind in PLAIN]
+        (placed,) = placed_images(document[0])
+        assert placed.is_plain == (kind in PLAIN)
 
 
 @pytest.mark.parametrize("kind", [*PLAIN, *ODD])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pymupdf
 import pytest
 
+from assets.pages.records import Kind
 from io_managers.schemas import BLOCK, BLOCK_KINDS, PAGES
 from resources.errors import DocumentError, ErrorClass
 from resources.ocr.base import OcrLine, OcrUnavailableError
@@ -26,7 +27,7 @@ def test_a_row_has_the_columns_of_the_schema(read: Read, report: pymupdf.Documen
     assert set(row) == set(PAGES.columns) - NOT_OURS
     fields = {field.name for field in BLOCK.fields}
     assert all(set(block) == fields for block in row["blocks"])
-    assert set(kinds(row)) <= set(BLOCK_KINDS)
+    assert set(kinds(row)) <= set(BLOCK_KINDS) == set(get_args(Kind))
 
 
 def test_a_text_layer_without_layout(read: Read, report: pymupdf.Document) -> None:
@@ -136,6 +137,23 @@ def test_text_in_a_picture_is_read_and_the_picture_kept(read: Read) -> None:
     first_read = next(i for i, b in enumerate(found) if b[1] == "ocr")
     assert found[first_read - 1] == ("picture", "text_layer", 0)
     assert found[-1] == ("picture", "text_layer", 1)
+
+
+def test_lines_that_are_pictures_of_text_are_read(read: Read) -> None:
+    document = pymupdf.open()
+    page = document.new_page(width=400, height=300)
+    for i in range(8):
+        page.insert_text((40, 50 + 14 * i), "Body text of the page stands above the entries here.")
+    for i, entry in enumerate(("Rules of the archive", "Shelves and lamps")):
+        strip = pymupdf.open().new_page(width=320, height=12)
+        strip.insert_text((1, 9), f"{i + 1}.1 {entry} {'.' * (70 - len(entry))} 2{i}", fontsize=9)
+        box = (40, 200 + 18 * i, 360, 212 + 18 * i)
+        page.insert_image(box, pixmap=strip.get_pixmap(dpi=250))
+    (row,) = read(document, ocr="rapidocr")
+    assert (row["status"], row["source"]) == ("ok", "mixed")
+    assert "Rules of the archive" in row["text"]
+    assert "Shelves and lamps" in row["text"]
+    assert kinds(row)[-1] == "text"  # too thin to be pictures
 
 
 def test_a_layer_that_says_otherwise_is_replaced(read: Read) -> None:
@@ -289,6 +307,26 @@ def test_fields_and_comments_are_blocks_of_their_own(read: Read) -> None:
     assert row["text"].count("Reykjavik") == 1
     assert "Ask her again" not in row["text"]
     assert kinds(row)[-2:] == ["field", "annotation"]
+
+
+def test_empty_fields_are_told_and_hidden_ones_are_not(read: Read) -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    for number, (name, value, display) in enumerate(
+        (("Name", "", 0), ("Town", "Oslo", 0), ("Secret", "do as I say", 1), ("Town", "", 0))
+    ):
+        widget = pymupdf.Widget()
+        widget.field_name, widget.field_value, widget.field_display = name, value, display
+        widget.field_type = pymupdf.PDF_WIDGET_TYPE_TEXT
+        top = 100 + 40 * number
+        widget.rect = pymupdf.Rect(150, top, 300, top + 20)
+        page.add_widget(widget)
+        if not display:
+            page.insert_text((72, top + 14), f"{name} of the owner")
+    (row,) = read(document)
+    assert [b["text"] for b in row["blocks"] if b["kind"] == "field"] == ["Name:", "Town: Oslo"]
+    assert "do as I say" not in row["markdown"]
+    assert "table" not in kinds(row)
 
 
 def test_the_cover_of_a_portfolio_is_not_the_document(read: Read, report: pymupdf.Document) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from io_managers import checkpoints
 from io_managers.checkpoints import checkpointed
+from io_managers.intents import FOLDER as INTENTS
 from io_managers.publish import claim_epoch, partition_files, publish, publish_staged
 from io_managers.schemas import DOCS, STAGES
 from io_managers.stage_run import StageRun
@@ -411,12 +412,21 @@ def test_only_the_greatest_epoch_stays(crowded: Lake) -> None:
     assert claim_epoch(crowded, "docs", BATCH) == 5
 
 
+def test_notes_of_died_runs_go_when_their_batch_was_published(crowded: Lake) -> None:
+    put(crowded, BATCH, "newer")
+    for epoch in (1, 2, 3):
+        crowded.put(f"{INTENTS}/docs/{BATCH}/{epoch:08d}.json", b"{}")
+    assert maintain(crowded, nobody).n_intents == 2
+    assert crowded.names(f"{INTENTS}/docs/{BATCH}") == ["00000003.json"]
+
+
 def test_half_written_small_objects_go(crowded: Lake) -> None:
     for name, seconds in ((".tmp-old", EXPIRE_SECONDS + 60), (".tmp-new", 0)):
         crowded.put(f"_quire/batches/{name}", b"{")
         age(crowded, f"_quire/batches/{name}", seconds)
     assert maintain(crowded, nobody).n_temporary == 1
-    assert crowded.names("_quire/batches") == [".tmp-new"]
+    assert crowded.names("_quire/batches") == []  # the other is no object of the lake either
+    assert os.listdir(Path(crowded.root, "_quire/batches")) == [".tmp-new"]
 
 
 def test_marks_of_publishing_survive_checkpoints_and_cleaning_of_the_log(tmp_path: Path) -> None:

@@ -11,10 +11,15 @@ from resources.ocr.tesseract import Tesseract, parse_tsv
 
 TSV = (
     "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext\n"
-    "4\t1\t1\t1\t1\t0\t10\t10\t90\t12\t-1\t\n"
+    "4\t1\t1\t1\t1\t0\t10\t8\t90\t20\t-1\t\n"
     "5\t1\t1\t1\t1\t1\t10\t10\t40\t12\t90\tTwo\n"
     '5\t1\t1\t1\t1\t2\t60\t8\t40\t12\t80\t"words\n'
-    "5\t1\t1\t1\t2\t1\t10\t30\t20\t12\t70\tend\n"
+    "4\t1\t1\t1\t2\t0\t10\t38\t20\t16\t-1\t\n"
+    "5\t1\t1\t1\t2\t1\t10\t34\t20\t29\t70\tend\n"
+    "4\t1\t1\t1\t3\t0\t10\t68\t20\t10\t-1\t\n"
+    "5\t1\t1\t1\t3\t1\t10\t68\t20\t10\t70\tsmall\n"
+    "4\t1\t2\t1\t1\t0\t10\t98\t20\t40\t-1\t\n"
+    "5\t1\t2\t1\t1\t1\t10\t98\t20\t40\t95\t \n"
 )
 
 
@@ -57,8 +62,16 @@ def test_missing_tesseract_says_the_mend(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_words_of_tesseract_become_lines() -> None:
-    first, second = parse_tsv(TSV)
-    assert first.text == 'Two "words'
-    assert [first.box[0], first.box[2]] == [(10.0, 8.0), (100.0, 22.0)]
+    first, second, third = parse_tsv(TSV)
+    assert [line.text for line in (first, second, third)] == ['Two "words', "end", "small"]
     assert first.confidence == pytest.approx((90 * 3 + 80 * 6) / 9 / 100)
-    assert second.text == "end"
+
+
+def test_lines_of_tesseract_have_boxes_as_those_of_detectors() -> None:
+    first, second, third = parse_tsv(TSV)
+    # The usual height is 16: the first is higher, the second has it, the third is set smaller.
+    assert [*first.box[0], *first.box[2]] == pytest.approx([7.6, 5.6, 102.4, 30.4])
+    assert [*second.box[0], *second.box[2]] == pytest.approx([8.08, 36.08, 31.92, 55.92])
+    assert [*third.box[0], *third.box[2]] == pytest.approx([8.8, 66.8, 31.2, 79.2])
+    without_tail = TSV.replace("10\t68\t20\t10\t-1", "10\t68\t20\t12\t-1")
+    assert parse_tsv(without_tail)[2].box[2][1] == pytest.approx(68 + 16 + 0.12 * 16)

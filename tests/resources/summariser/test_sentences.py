@@ -26,6 +26,7 @@ from resources.summariser.sentences import cut, is_whole, split_sentences
             "It was lost.2 Then found.[3][4] Twice.",
             ["It was lost.2", "Then found.[3][4]", "Twice."],
         ),
+        ("It was lost.\u00b9\u2070 Then found.", ["It was lost.\u00b9\u2070", "Then found."]),
         ("See Fig.3 Above. It took 3.14 Days.", ["See Fig.3 Above.", "It took 3.14 Days."]),
         ("No stop at all", ["No stop at all"]),
         ("", []),

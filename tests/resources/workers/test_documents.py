@@ -12,7 +12,14 @@ import pymupdf
 import pytest
 
 from resources.errors import DocumentError, ErrorClass
-from resources.workers.documents import error_class_of, hash_file, open_pdf, take_warnings
+from resources.workers.documents import (
+    error_class_of,
+    hash_file,
+    open_pdf,
+    require_page,
+    take_warnings,
+)
+from tests.hostile.case import Draft
 
 
 def pdf_bytes() -> bytes:
@@ -104,3 +111,13 @@ def test_complaints_are_of_the_last_document_only(tmp_path: Path) -> None:
 )
 def test_an_exception_has_a_class(error: Exception, expected: str) -> None:
     assert error_class_of(error, ErrorClass.UNREADABLE) == expected
+
+
+def test_a_page_that_is_not_there_is_unreadable() -> None:
+    draft = Draft("a page", 1)
+    draft.tree(b"4 0 R 99 0 R", b"2")
+    with pymupdf.open(stream=draft.file(), filetype="pdf") as document:
+        require_page(document, 1)
+        with pytest.raises(DocumentError, match="not in the file") as caught:
+            require_page(document, 2)
+    assert caught.value.error_class == "unreadable"

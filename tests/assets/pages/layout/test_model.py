@@ -70,5 +70,7 @@ def test_regions_are_those_of_the_model_as_it_comes(mixed: Path) -> None:
     assert {"picture", "table", "text"} <= kinds
 
 
-def _region(kind: str, box: list[float], rows: list[float], columns: list[float]) -> Region:
+def _region(
+    kind: str, box: list[float], rows: list[float], columns: list[float], *_: object
+) -> Region:
     return Region(kind, tuple(box), tuple(rows), tuple(columns))  # type: ignore[arg-type]

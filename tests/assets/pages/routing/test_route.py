@@ -83,3 +83,11 @@ def test_the_bullets_of_word_processors_do_not_make_a_page_unsound() -> None:
     lines = [line("\uf0b7 item") for _ in range(10)]
     assert choose(lines, [], PAGE, has_marks=True).route is Route.TEXT_LAYER
     assert unsound_share("\uf0b7 item") > 0.02
+
+
+def test_pictures_of_one_line_are_looked_at_together_where_they_follow_each_other() -> None:
+    long_text = [line("word " * 20, (20, 420 + 12 * i, 590, 430 + 12 * i)) for i in range(20)]
+    entries = [(80, 100 + 18 * i, 540, 109 + 18 * i) for i in range(3)]
+    apart, rule, logo = (80, 250, 540, 260), (80, 300, 540, 303), (20, 10, 60, 20)
+    choice = choose(long_text, [*entries, apart, rule, logo], PAGE, has_marks=True)
+    assert choice.pictures == (Picture((80, 100, 540, 145), 0, True), Picture(apart, 0, True))

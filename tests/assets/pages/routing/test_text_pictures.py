@@ -42,6 +42,26 @@ def test_a_plot_is_not() -> None:
     assert not look_at(shown(page), (0, 0, 300, 200)).is_text
 
 
+@pytest.mark.parametrize("dots", ["", "." * 60])
+def test_a_line_of_text_as_high_as_its_picture_is_text(dots: str) -> None:
+    page = sheet(400, 11)
+    page.insert_text((1, 8), f"3.2 Threats to the archive {dots} 24", fontsize=9)
+    look = look_at(shown(page), (0, 0, 400, 11))
+    assert look.is_text_strip
+    assert not look.is_text
+
+
+@pytest.mark.parametrize("kind", ["dashes", "bars", "name"])
+def test_ornaments_as_thin_are_not(kind: str) -> None:
+    page = sheet(400, 12)
+    if kind == "name":
+        page.insert_text((2, 10), "ACME pumps", fontsize=10)
+    for i in range(40 if kind != "name" else 0):
+        wide = 5 if kind == "dashes" else 1 + i % 3
+        page.draw_rect((8 * i, 2, 8 * i + wide, 10), fill=(0, 0, 0), width=0)
+    assert not look_at(shown(page), (0, 0, 400, 12)).is_text_strip
+
+
 def test_a_photograph_is_not() -> None:
     page = sheet()
     page.insert_image(page.rect, pixmap=photograph())

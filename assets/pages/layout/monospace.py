@@ -1,0 +1,192 @@
+"""Type in which all letters are equally wide, and code set in it.
+
+Here: which fonts of a page are monospaced, and lines of code with their columns. Not here: which
+region is code (`blocks.py`), or fences (`markdown.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+from typing import Any, Final
+
+import pymupdf
+
+from assets.pages.geometry import Box
+from assets.pages.records import Line, box_of
+
+Words = Sequence[tuple[Box, str]]
+
+MIN_LETTERS: Final = 5
+"""Letters whose widths must be known and equal; the digits of nearly every font are."""
+MIN_GLYPHS: Final = 16
+"""Glyphs of a font whose widths are not listed by letter: more than digits and signs."""
+MAX_WIDTH: Final = 750
+"""In thousandths of the type size: monospaced Latin type has about 600 (Courier), CJK 1000."""
+_KNOWN: Final = "quire_monospaced_fonts"
+MAX_BLANK_LINES: Final = 2
+TYPEWRITTEN: Final = 0.9
+"""The share of a page's characters in monospaced type from which it says nothing: letters, scripts
+and court papers are typewritten."""
+PROSE_WORDS: Final = 6
+MIN_PROSE: Final = 1 / 6
+"""Lines of so many plain words are prose; a letter has them, a listing only in its comments."""
+_WORD: Final = re.compile(r"(?<![^\s(])[A-Za-z][a-z]+(?=[\s.,;:)]|$)")
+_CJK: Final = "\u2e80"
+MIN_SIGNS: Final = 1 / 3
+_SIGNS: Final = re.compile(r"[;{}]\s*$|^\s*(?:[>#$+]\s|\d+:)|<-|==|\w\(|::|->|&&|\|\|")
+_SUBSET: Final = re.compile(r"[A-Z]{6}\+")
+_NOT_LETTERS: Final = re.compile(r"[\W_]")
+_NUMBER: Final = re.compile(r"-?\d*\.?\d+")
+_REFERENCE: Final = re.compile(r"(\d+) \d+ R")
+_RUNS: Final = re.compile(r"\d+\s*\[([^\[\]]*)\]|(\d+)\s+(\d+)\s+(-?\d*\.?\d+)")
+
+
+def mark_monospaced(page: pymupdf.Page, blocks: Sequence[dict[str, Any]]) -> None:
+    """Set the flag for monospaced type on the spans (of `extractDICT`) of fonts that lack it."""
+    fonts = monospaced_fonts(page)
+    if fonts:
+        for block in blocks:
+            for line in block.get("lines", ()):
+                for span in line["spans"]:
+                    if _bare(span["font"]) in fonts:
+                        span["flags"] |= pymupdf.TEXT_FONT_MONOSPACED
+
+
+def monospaced_fonts(page: pymupdf.Page) -> frozenset[str]:
+    """Names of the page's fonts whose letters are equally wide, letters and digits alone.
+
+    TeX's typewriter types, the most common of all, lack the flag that says so.
+    """
+    # Pages share their fonts; what is known of them lives and ends with the open document.
+    known = vars(page.parent).setdefault(_KNOWN, {})
+    found = set()
+    for xref, _, kind, name, *_ in page.get_fonts():
+        if xref and xref not in known:  # 0: written in the page's resources, without a number
+            known[xref] = _is_monospaced(page.parent, xref, kind)
+        if known.get(xref):
+            found.add(_bare(_SUBSET.sub("", name)))
+    return frozenset(found)
+
+
+def _is_monospaced(document: pymupdf.Document, xref: int, kind: str) -> bool:
+    try:
+        widths = _widths(document, xref) if kind == "Type0" else _simple_widths(document, xref)
+    except (ValueError, RuntimeError):  # damaged: it may still draw its letters
+        return False
+    return bool(widths) and max(widths) - min(widths) < 1 and 0 < widths[0] <= MAX_WIDTH
+
+
+def _bare(name: str) -> str:
+    """A font's name without signs, which are not the same in all places that name it."""
+    return _NOT_LETTERS.sub("", name)
+
+
+def _simple_widths(document: pymupdf.Document, xref: int) -> list[float]:
+    """The widths of a font's ASCII letters, those that it has; none when they are too few."""
+    first = document.xref_get_key(xref, "FirstChar")
+    if first[0] != "int":
+        return []
+    start = int(first[1])
+    widths = [float(x) for x in _NUMBER.findall(_value(document, xref, "Widths"))]
+    letters = (w for code, w in enumerate(widths, start) if chr(code).isalpha() and code < 128)
+    known = [w for w in letters if w]
+    return known if len(known) >= MIN_LETTERS else []
+
+
+def _widths(document: pymupdf.Document, xref: int) -> list[float]:
+    """The widths that a composite font lists, one a glyph; none when they are too few."""
+    descendant = _REFERENCE.search(_value(document, xref, "DescendantFonts"))
+    if descendant is None:
+        return []
+    widths: list[float] = []
+    # Either `first [width width ...]`, or `first last width`.
+    for run, first, last, width in _RUNS.findall(_value(document, int(descendant[1]), "W")):
+        if run:
+            widths.extend(float(x) for x in _NUMBER.findall(run))
+        else:
+            widths.extend([float(width)] * min(int(last) - int(first) + 1, MIN_GLYPHS))
+    return widths if len(widths) >= MIN_GLYPHS else []
+
+
+def _value(document: pymupdf.Document, xref: int, key: str) -> str:
+    """An entry of an object as it is written; of a reference, what it refers to."""
+    kind, value = document.xref_get_key(xref, key)
+    if kind == "xref":
+        value = document.xref_object(int(value.split()[0]), compressed=True)
+    return str(value) if kind in ("xref", "array") else ""
+
+
+def is_mono(line: Line) -> bool:
+    """Whether a line is set in monospaced letters; CJK type is equally wide in every text."""
+    return line.mono and 2 * sum(c >= _CJK for c in line.text) < len(line.text)
+
+
+def is_typewritten(lines: Sequence[Line]) -> bool:
+    """Whether nearly all of a page is in monospaced type, and much of it is prose."""
+    own = [line for line in lines if is_mono(line)]
+    n_mono = sum(len(line.text) for line in own)
+    if n_mono < TYPEWRITTEN * sum(len(line.text) for line in lines):
+        return False
+    prose = sum(len(_WORD.findall(line.text)) >= PROSE_WORDS for line in own)
+    return prose >= MIN_PROSE * len(own)
+
+
+def has_code_signs(rows: Sequence[Line]) -> bool:
+    """Whether lines look like code by their signs; for pages where their type does not tell."""
+    return sum(bool(_SIGNS.search(row.text)) for row in rows) >= MIN_SIGNS * len(rows)
+
+
+def follows(above: Sequence[Line], below: Sequence[Line]) -> bool:
+    """Whether lines of code go on below others: in their column, a few blank lines down at most."""
+    a, b = box_of(above), box_of(below)
+    height = max(line.size for line in above)
+    apart = b[1] - a[3]
+    return -height < apart <= (MAX_BLANK_LINES + 0.5) * 1.2 * height and a[0] < b[2] and b[0] < a[2]
+
+
+def set_in_columns(rows: Sequence[Line], words: Words) -> list[str]:
+    """Lines of code with each word in its column, and blank lines where the page has them.
+
+    Between words that it moves apart, a PDF has no spaces or one: columns come from positions.
+
+    Args:
+        rows: the lines, top to bottom.
+        words: those of the page.
+    """
+    held = [_held(row, words) for row in rows]
+    widths = [(b[2] - b[0]) / len(w) for ws in held for b, w in ws if len(w) > 1 and w.isascii()]
+    if not widths:
+        return [row.text.rstrip() for row in rows]
+    width, left = median(widths), box_of(rows)[0]
+    pitches = [b.box[1] - a.box[1] for a, b in pairwise(rows)]
+    pitch = min((p for p in pitches if p > 0.5 * rows[0].size), default=0.0)
+    lines: list[str] = []
+    for number, (row, own) in enumerate(zip(rows, held, strict=True)):
+        if number and pitch:
+            blank = round(pitches[number - 1] / pitch) - 1
+            lines.extend([""] * min(max(blank, 0), MAX_BLANK_LINES))
+        lines.append(_in_columns(row, own, left, width))
+    return lines
+
+
+def _held(row: Line, words: Words) -> list[tuple[Box, str]]:
+    x0, y0, x1, y1 = row.box
+    return sorted(
+        (box, word)
+        for box, word in words
+        if y0 < (box[1] + box[3]) / 2 < y1 and x0 - 1 < (box[0] + box[2]) / 2 < x1 + 1
+    )
+
+
+def _in_columns(row: Line, words: Words, left: float, width: float) -> str:
+    """A line's words at their columns; its own text where the words are not the same letters."""
+    text = ""
+    for box, word in words:
+        column = round((box[0] - left) / width)
+        text += " " * max(column - len(text), 1 if text else 0) + word
+    own = row.text.replace("\x00", "").rstrip()
+    same = text.split() == own.split() or "".join(text.split()) == "".join(own.split())
+    return text if same else " " * max(0, round((row.box[0] - left) / width)) + own.lstrip()
