@@ -196,16 +196,16 @@ def write_partitions(root: str, worker: int, n: int) -> None:
 def test_many_writers_of_different_partitions_lose_nothing(lake: Lake) -> None:
     register(lake, VERSION, "block")
     lake.ensure("docs")
-    workers = [SPAWN.Process(target=write_partitions, args=(lake.root, w, 5)) for w in range(4)]
+    workers = [SPAWN.Process(target=write_partitions, args=(lake.root, w, 20)) for w in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(120)
         assert worker.exitcode == 0
-    assert lake.read("docs")["doc_id"].n_unique() == 20
+    assert lake.read("docs")["doc_id"].n_unique() == 80
     table = lake.open("docs")
     assert table is not None
-    assert table.version() == 20
+    assert table.version() == 80
 
 
 def test_unchanged_work_makes_no_commit(lake: Lake) -> None:

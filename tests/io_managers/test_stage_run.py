@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from io_managers.contents import claim
@@ -180,3 +182,13 @@ def test_a_claim_moves_only_from_an_owner_that_was_never_read(lake: Lake) -> Non
         "f": "b3",
     }
     assert lake.read("contents").sort("doc_id")["owner_batch"].to_list() == ["b3", "b1", "b3"]
+
+
+def test_rows_from_before_a_column_was_added_are_carried_over(lake: Lake) -> None:
+    run_docs(lake, {"a": "1", "b": "1"})
+    (path,) = Path(lake.table_uri("docs")).glob("batch=b1/*.parquet")
+    pl.read_parquet(path, hive_partitioning=False).drop("n_tokens").write_parquet(path)
+    run_docs(lake, {"a": "1", "b": "2"}, run_id="r2", text="new")
+    found = lake.read("docs").sort("doc_id")
+    assert found["markdown"].to_list() == ["words", "new"]
+    assert found["n_tokens"].to_list() == [None, 1]
