@@ -7,13 +7,14 @@ against its table's schema, and keys that are answered twice. Not here: framing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from math import isfinite
 from typing import Any, Final
 
 import polars as pl
 
-from io_managers.schemas import BOX, TableSchema
+from io_managers.schemas import BOX, TABLES, TableSchema
 from resources.errors import ErrorClass
 from resources.workers.spool import Record, unit_of
 
@@ -21,6 +22,7 @@ MAX_TEXT: Final = 16 * 2**20
 """Characters of one text: a page of this many letters would be a book of 5,000 pages."""
 MAX_ITEMS: Final = 100_000
 """Items of one list: the fullest page of 900 real documents has under 2,000 blocks."""
+_HUGE: Final = 1e300
 _WORDS: Final = frozenset(str(error_class) for error_class in ErrorClass)
 _INTEGERS: Final[dict[type[pl.DataType], int]] = {pl.Int16: 2**15, pl.Int32: 2**31, pl.Int64: 2**63}
 
@@ -55,13 +57,14 @@ def fault_of(
     max_text: int = MAX_TEXT,
 ) -> str | None:
     """Why this cannot be a row of the table; None when it can."""
+    checks = _checks(table.name)
     for name in columns:
         column, value = table.columns[name], record.get(name)
         if value is None:
             if not column.nullable:
                 return f"the worker's answer lacks {name}"
             continue
-        what = _fault(column.dtype, value, max_text)
+        what = checks[name](value, max_text)
         if what is not None:
             return f"the worker's answer has {what} as {name}"
         allowed = _WORDS if name == "error_class" else table.statuses.get(name)
@@ -70,63 +73,86 @@ def fault_of(
     return None
 
 
-def _fault(dtype: pl.DataType, value: Any, max_text: int) -> str | None:  # noqa: ANN401
-    """What a value is instead of what it should be; None when it is that."""
-    match dtype:
-        case pl.String():
-            if not isinstance(value, str):
-                return _named(value)
-            return f"a text of {len(value)} characters" if len(value) > max_text else None
-        case pl.Boolean():
-            return None if isinstance(value, bool) else _named(value)
-        case pl.Float64():
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                return _named(value)
-            return None if abs(value) < 1e300 and isfinite(value) else "a number out of range"
-        case pl.List():
-            return _list_fault(dtype, value, max_text)
-        case pl.Struct():
-            return _struct_fault(dtype, value, max_text)
-        case _:
-            return _whole_fault(dtype, value)
+_Check = Callable[[Any, int], str | None]
+"""What a value is instead of what it should be; None when it is that. With the longest text."""
 
 
-def _whole_fault(dtype: pl.DataType, value: Any) -> str | None:  # noqa: ANN401
-    limit = _INTEGERS.get(type(dtype))
-    if limit is None or isinstance(value, bool) or not isinstance(value, int):
-        return _named(value)
-    # No column of a worker's counts below zero.
-    return None if 0 <= value < limit else "a number out of range"
+@cache
+def _checks(table: str) -> dict[str, _Check]:
+    """What each column of a table must be: made once, since a page has hundreds of values."""
+    return {name: _check_of(column.dtype) for name, column in TABLES[table].columns.items()}
 
 
-def _list_fault(dtype: pl.List, value: Any, max_text: int) -> str | None:  # noqa: ANN401
-    if not isinstance(value, list):
-        return _named(value)
-    if len(value) > MAX_ITEMS:
-        return f"a list of {len(value)} items"
-    inner = _instance(dtype.inner)
-    return next((fault for item in value if (fault := _item(inner, item, max_text))), None)
-
-
-def _struct_fault(dtype: pl.Struct, value: Any, max_text: int) -> str | None:  # noqa: ANN401
-    if not isinstance(value, dict):
-        return _named(value)
-    fields = {field.name: _instance(field.dtype) for field in dtype.fields}
-    if not value.keys() <= fields.keys():
-        return "a field that is none"
-    if dtype == BOX and (len(value) < len(fields) or None in value.values()):
-        return "a box without numbers"
-    faults = (_item(fields[name], item, max_text) for name, item in value.items())
-    return next(filter(None, faults), None)
-
-
-def _item(dtype: pl.DataType, value: Any, max_text: int) -> str | None:  # noqa: ANN401
-    return None if value is None else _fault(dtype, value, max_text)
-
-
-def _instance(dtype: Any) -> pl.DataType:  # noqa: ANN401 - a type or an instance
+def _check_of(dtype: Any) -> _Check:  # noqa: ANN401 - a type or an instance
     found: pl.DataType = dtype() if isinstance(dtype, type) else dtype
-    return found
+    match found:
+        case pl.String():
+            return _text
+        case pl.Boolean():
+            return lambda value, _: None if isinstance(value, bool) else _named(value)
+        case pl.Float64():
+            return _number
+        case pl.List():
+            return _list_check(_check_of(found.inner))
+        case pl.Struct():
+            fields = {field.name: _check_of(field.dtype) for field in found.fields}
+            return _struct_check(fields, is_box=found == BOX)
+        case _:
+            return _whole_check(_INTEGERS.get(type(found)))
+
+
+def _text(value: Any, max_text: int) -> str | None:  # noqa: ANN401
+    if not isinstance(value, str):
+        return _named(value)
+    return f"a text of {len(value)} characters" if len(value) > max_text else None
+
+
+def _number(value: Any, _: int) -> str | None:  # noqa: ANN401
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return _named(value)
+    return None if abs(value) < _HUGE and isfinite(value) else "a number out of range"
+
+
+def _whole_check(limit: int | None) -> _Check:
+    def check(value: Any, _: int) -> str | None:  # noqa: ANN401
+        if limit is None or isinstance(value, bool) or not isinstance(value, int):
+            return _named(value)
+        # No column of a worker's counts below zero.
+        return None if 0 <= value < limit else "a number out of range"
+
+    return check
+
+
+def _list_check(inner: _Check) -> _Check:
+    def check(value: Any, max_text: int) -> str | None:  # noqa: ANN401
+        if not isinstance(value, list):
+            return _named(value)
+        if len(value) > MAX_ITEMS:
+            return f"a list of {len(value)} items"
+        for item in value:
+            fault = None if item is None else inner(item, max_text)
+            if fault is not None:
+                return fault
+        return None
+
+    return check
+
+
+def _struct_check(fields: Mapping[str, _Check], *, is_box: bool) -> _Check:
+    def check(value: Any, max_text: int) -> str | None:  # noqa: ANN401
+        if not isinstance(value, dict):
+            return _named(value)
+        if not value.keys() <= fields.keys():
+            return "a field that is none"
+        if is_box and (len(value) < len(fields) or None in value.values()):
+            return "a box without numbers"
+        for name, item in value.items():
+            fault = None if item is None else fields[name](item, max_text)
+            if fault is not None:
+                return fault
+        return None
+
+    return check
 
 
 def _named(value: object) -> str:

@@ -7,7 +7,7 @@ region is code (`blocks.py`), or fences (`markdown.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import Any, Final
@@ -25,6 +25,7 @@ MIN_GLYPHS: Final = 16
 """Glyphs of a font whose widths are not listed by letter: more than digits and signs."""
 MAX_WIDTH: Final = 750
 """In thousandths of the type size: monospaced Latin type has about 600 (Courier), CJK 1000."""
+_ASCII: Final = 128
 _KNOWN: Final = "quire_monospaced_fonts"
 MAX_BLANK_LINES: Final = 2
 TYPEWRITTEN: Final = 0.9
@@ -73,10 +74,11 @@ def monospaced_fonts(page: pymupdf.Page) -> frozenset[str]:
 
 def _is_monospaced(document: pymupdf.Document, xref: int, kind: str) -> bool:
     try:
-        widths = _widths(document, xref) if kind == "Type0" else _simple_widths(document, xref)
+        if kind == "Type0":
+            return _are_equal(_widths(document, xref), MIN_GLYPHS)
+        return _are_equal(_simple_widths(document, xref), MIN_LETTERS)
     except (ValueError, RuntimeError):  # damaged: it may still draw its letters
         return False
-    return bool(widths) and max(widths) - min(widths) < 1 and 0 < widths[0] <= MAX_WIDTH
 
 
 def _bare(name: str) -> str:
@@ -84,31 +86,42 @@ def _bare(name: str) -> str:
     return _NOT_LETTERS.sub("", name)
 
 
-def _simple_widths(document: pymupdf.Document, xref: int) -> list[float]:
-    """The widths of a font's ASCII letters, those that it has; none when they are too few."""
+def _simple_widths(document: pymupdf.Document, xref: int) -> Iterator[float]:
+    """The widths of a font's ASCII letters, those that it has."""
     first = document.xref_get_key(xref, "FirstChar")
     if first[0] != "int":
-        return []
-    start = int(first[1])
-    widths = [float(x) for x in _NUMBER.findall(_value(document, xref, "Widths"))]
-    letters = (w for code, w in enumerate(widths, start) if chr(code).isalpha() and code < 128)
-    known = [w for w in letters if w]
-    return known if len(known) >= MIN_LETTERS else []
+        return
+    widths = _NUMBER.finditer(_value(document, xref, "Widths"))
+    for code, width in enumerate(widths, int(first[1])):
+        if code >= _ASCII:
+            return
+        if chr(code).isalpha() and float(width[0]):
+            yield float(width[0])
 
 
-def _widths(document: pymupdf.Document, xref: int) -> list[float]:
-    """The widths that a composite font lists, one a glyph; none when they are too few."""
+def _widths(document: pymupdf.Document, xref: int) -> Iterator[float]:
+    """The widths that a composite font lists, one a glyph."""
     descendant = _REFERENCE.search(_value(document, xref, "DescendantFonts"))
     if descendant is None:
-        return []
-    widths: list[float] = []
+        return
     # Either `first [width width ...]`, or `first last width`.
-    for run, first, last, width in _RUNS.findall(_value(document, int(descendant[1]), "W")):
-        if run:
-            widths.extend(float(x) for x in _NUMBER.findall(run))
+    for found in _RUNS.finditer(_value(document, int(descendant[1]), "W")):
+        run, first, last, width = found.groups()
+        if run is not None:
+            yield from (float(x[0]) for x in _NUMBER.finditer(run))
         else:
-            widths.extend([float(width)] * min(int(last) - int(first) + 1, MIN_GLYPHS))
-    return widths if len(widths) >= MIN_GLYPHS else []
+            yield from [float(width)] * min(int(last) - int(first) + 1, MIN_GLYPHS)
+
+
+def _are_equal(widths: Iterator[float], least: int) -> bool:
+    """Whether there are so many and all are the same; the first that is not ends the search."""
+    low = high = next(widths, 0.0)
+    count = 1
+    for width in widths:
+        low, high, count = min(low, width), max(high, width), count + 1
+        if high - low >= 1:
+            return False
+    return count >= least and 0 < low <= MAX_WIDTH
 
 
 def _value(document: pymupdf.Document, xref: int, key: str) -> str:
