@@ -1,7 +1,7 @@
 """DAGSTER_HOME, taken care of: one Dagster instance per lake, shared by demo, CLI and UI.
 
-Here: where the instance lives and that it has this repository's `dagster.yaml`. Not here: what is
-run in it (`ingest.py`, `dev.py`).
+Here: where the instance lives and that it has this repository's `dagster.yaml`. Not here: its
+databases (`databases.py`), what is run in it (`ingest.py`, `dev.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from cli.databases import make_databases
 from resources.errors import SettingError
 from resources.settings import REPOSITORY_ROOT, Settings
 
@@ -42,10 +43,11 @@ def prepare_home(settings: Settings, root: Path = REPOSITORY_ROOT) -> Path:
         ours = not os.environ.get("DAGSTER_HOME")  # a home that was given keeps its own file
         if not present.exists() or (ours and present.read_bytes() != wanted):
             present.write_bytes(wanted)
+        os.environ["DAGSTER_HOME"] = str(home)
+        make_databases(home)
     except OSError as error:
         raise SettingError(
             f"cannot use {home} for Dagster's records ({error.strerror}): set DAGSTER_HOME to a "
             "folder that can be written"
         ) from error
-    os.environ["DAGSTER_HOME"] = str(home)
     return home

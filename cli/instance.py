@@ -7,18 +7,17 @@ anything that starts a run.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from cli.databases import keeps_them_elsewhere
 from cli.home import home_of
 from cli.terminal import warn
 from resources.settings import Settings
 
 _RUNS: Final = Path("history") / "runs.db"
-_STORAGE: Final = re.compile(r"^(run_|event_log_)?storage\s*:", re.MULTILINE)
 _UNFINISHED: Final = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 
 
@@ -42,13 +41,11 @@ def existing_home(settings: Settings) -> Path | None:
     home = home_of(settings)
     if (home / _RUNS).is_file():
         return home
-    given = home / "dagster.yaml"
-    if os.environ.get("DAGSTER_HOME") and given.is_file():
+    if os.environ.get("DAGSTER_HOME"):
         try:
-            elsewhere = _STORAGE.search(given.read_text(encoding="utf-8", errors="replace"))
+            return home if keeps_them_elsewhere(home) else None  # where there may be runs
         except OSError:
             return None
-        return home if elsewhere else None  # in a database of its own, which may hold runs
     return None
 
 

@@ -21,6 +21,7 @@ import psutil
 import pymupdf
 import pytest
 
+from cli.databases import make_databases
 from resources.lake.batches import all_batches, retryable_batches, unfinished_batches
 from resources.settings import REPOSITORY_ROOT
 from tests.crashes.place import WORKERS, CountingPlace, make_counting_place
@@ -131,9 +132,9 @@ def _choose(corpus: Path, folder: Path) -> None:
 
 
 def _dagster_dev(place: CountingPlace) -> subprocess.Popen[bytes]:
-    (place.root / "dagster_home" / "dagster.yaml").write_bytes(
-        (REPOSITORY_ROOT / "dagster.yaml").read_bytes()
-    )
+    home = place.root / "dagster_home"
+    (home / "dagster.yaml").write_bytes((REPOSITORY_ROOT / "dagster.yaml").read_bytes())
+    make_databases(home)  # as `make dev` does
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
