@@ -19,6 +19,7 @@ from resources.workers.resource import workers_resource
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
 from sensors.quarantine import quarantine_list_job, quarantine_release_job
+from sensors.runs import process_resource
 
 INGEST_JOB = "ingest"
 
@@ -75,6 +76,7 @@ def build_defs(
             "lake": lake_resource(settings),
             "workers": workers_resource(settings),
             "progress": progress_resource(progress or Progress()),
+            "process": process_resource,
             "delta": delta_io_manager,
         },
     )

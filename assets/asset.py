@@ -20,11 +20,10 @@ from io_managers.schemas import TABLES
 from io_managers.staging import Staged
 from resources.errors import EngineError, SettingError, VersionNotAcceptedError
 from resources.settings import Settings
-from sensors.runs import PROCESS_TAG, this_process
 
 Build = Callable[[StageContext], Staged]
 Preview = Callable[[StageContext, Staged], str]
-_RESOURCES = frozenset({"settings", "lake", "workers", "progress"})
+_RESOURCES = frozenset({"settings", "lake", "workers", "progress", "process"})
 # A stage fails only when it cannot go on (lake unreachable, engine gone): worth two more tries.
 _RETRY = dg.RetryPolicy(
     max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
@@ -69,7 +68,6 @@ def stage_asset(
     )
     def _asset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Staged]]:
         started = time.monotonic()
-        context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
         stage_context = StageContext(
             lake=context.resources.lake,
             settings=context.resources.settings,

@@ -33,6 +33,8 @@ _WAITING: Final = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
 _ADD_AT_ONCE: Final = 10_000
 _RETRY_SECONDS: Final = 120.0
 """The daemon launches a run's retry within seconds of its failure; after this it never will."""
+_LAUNCHED_HERE: Final = ".dagster/grpc_info"
+"""On runs that the default launcher starts: a process beside the daemon, no pod."""
 _HEARTBEAT_SECONDS: Final = 90.0
 """The daemon's parts say every 30 s that they live."""
 _CREATED_SECONDS: Final = 10.0
@@ -67,6 +69,14 @@ def add_partitions(instance: dg.DagsterInstance, batches: list[str]) -> None:
 def this_process() -> str:
     """This process, in words that no later process on any host shares."""
     return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time())}"
+
+
+@dg.resource(description="Says on the run which process works on it, before it waits for a pool")
+def process_resource(context: dg.InitResourceContext) -> str:
+    """Tag the run with this process: resources are made before a step waits for its slot."""
+    if context.instance is not None and context.run_id is not None:
+        context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
+    return this_process()
 
 
 def daemon_lives(instance: dg.DagsterInstance) -> bool:
@@ -122,7 +132,10 @@ def _lost(
         limit = _SILENT_SECONDS if daemon else _CREATED_SECONDS
         return "it was never queued" if age > limit else None
     if daemon:
-        return None
+        # It says its process as soon as it has begun; until then a launcher's own run is watched
+        # by run monitoring (`start_timeout_seconds`).
+        began = run.status is dg.DagsterRunStatus.STARTED and _LAUNCHED_HERE in run.tags
+        return "no process said that it works on it" if began and silent > _SILENT_SECONDS else None
     if run.status is dg.DagsterRunStatus.QUEUED:
         return "it was queued and no daemon runs" if age > _CREATED_SECONDS else None
     return "no process of it was heard of and no daemon runs" if silent > _SILENT_SECONDS else None

@@ -91,31 +91,39 @@ def test_thirty_kills_of_everything_lose_and_double_nothing(
     _choose(corpus, pdfs)
     clean = make_counting_place(tmp_path / "clean", pdfs, BATCH_MAX_DOCS="20")
     clean.ingest()
-    total = len(clean.pages_read())
+    good = _good_pages(clean)
     battered = make_counting_place(tmp_path / "battered", pdfs, BATCH_MAX_DOCS="20")
     moments = random.Random(30)
     worst = kills = 0
     while kills < KILLS:
-        before = battered.pages_read()
+        before = _read_again(battered, good)
         process = _dagster_dev(battered)
-        _wait_for_new_work(battered, process, sum(before.values()))
+        _wait_for_new_work(battered, process, sum(battered.pages_read().values()))
         time.sleep(moments.uniform(0, 3))
         kill_all(process)
         kills += 1
-        after = battered.pages_read()
-        worst = max(worst, sum(after.values()) - len(after) - (sum(before.values()) - len(before)))
+        worst = max(worst, _read_again(battered, good) - before)
     process = _dagster_dev(battered)
     _wait_until_finished(battered)
     kill_all(process)
     assert battered.run("audit")[0] == 0
     assert battered.tables() == clean.tables()
-    read = battered.pages_read()
-    again = sum(read.values()) - len(read)
+    again = _read_again(battered, good)
     with capsys.disabled():
         sys.stdout.write(
-            f"\n{kills} kills, {total} pages: {again} read again, at most {worst} after one kill\n"
+            f"\n{kills} kills, {len(good)} pages: {again} read again, at most {worst} after a kill\n"
         )
     assert worst <= (WORKERS + 1) * SLICE_PAGES
+
+
+def _good_pages(place: CountingPlace) -> set[str]:
+    """Pages that are read once when nothing is killed: those that fail are tried three times."""
+    rows = place.lake.read("pages", ["doc_id", "page_number", "status"])
+    return {f"{doc_id} {page}" for doc_id, page, status in rows.iter_rows() if status == "ok"}
+
+
+def _read_again(place: CountingPlace, pages: set[str]) -> int:
+    return sum(times - 1 for page, times in place.pages_read().items() if page in pages)
 
 
 def _choose(corpus: Path, folder: Path) -> None:
