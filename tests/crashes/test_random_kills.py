@@ -111,7 +111,7 @@ def test_thirty_kills_of_everything_lose_and_double_nothing(
     again = _read_again(battered, good)
     with capsys.disabled():
         sys.stdout.write(
-            f"\n{kills} kills, {len(good)} pages: {again} read again, at most {worst} after a kill\n"
+            f"\n{kills} kills, {len(good)} pages: {again} read again, {worst} at most after one\n"
         )
     assert worst <= (WORKERS + 1) * SLICE_PAGES
 
