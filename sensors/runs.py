@@ -5,6 +5,7 @@ Here: Dagster's run records. Not here: which batches need a run (`resources/lake
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -37,6 +38,9 @@ _LAUNCHED_HERE: Final = ".dagster/grpc_info"
 """On runs that the default launcher starts: a process beside the daemon, no pod."""
 _HEARTBEAT_SECONDS: Final = 90.0
 """The daemon's parts say every 30 s that they live."""
+_ORPHANED_SECONDS: Final = 30.0
+"""A run whose code server was killed may live on; it has said its process long before this."""
+_CONNECT_SECONDS: Final = 1.0
 _CREATED_SECONDS: Final = 10.0
 """A run is queued, or started, milliseconds after its record is made."""
 _SILENT_SECONDS: Final = 180.0
@@ -132,13 +136,44 @@ def _lost(
         limit = _SILENT_SECONDS if daemon else _CREATED_SECONDS
         return "it was never queued" if age > limit else None
     if daemon:
-        # It says its process as soon as it has begun; until then a launcher's own run is watched
-        # by run monitoring (`start_timeout_seconds`).
-        began = run.status is dg.DagsterRunStatus.STARTED and _LAUNCHED_HERE in run.tags
-        return "no process said that it works on it" if began and silent > _SILENT_SECONDS else None
+        return _lost_in_launch(run, silent)
     if run.status is dg.DagsterRunStatus.QUEUED:
         return "it was queued and no daemon runs" if age > _CREATED_SECONDS else None
     return "no process of it was heard of and no daemon runs" if silent > _SILENT_SECONDS else None
+
+
+def _lost_in_launch(run: dg.DagsterRun, silent: float) -> str | None:
+    """Whether a run that has not said its process was lost while it started.
+
+    It says it seconds after it has begun. While its code server lives, run monitoring watches a
+    run that is starting (`start_timeout_seconds`).
+    """
+    launched = run.tags.get(_LAUNCHED_HERE)
+    if launched is None or run.status not in _WORKING[:2]:
+        return None
+    if silent > _ORPHANED_SECONDS and not _answers(launched):
+        return "its code server is gone, and no process said that it works on it"
+    began = run.status is dg.DagsterRunStatus.STARTED
+    return "no process said that it works on it" if began and silent > _SILENT_SECONDS else None
+
+
+def _answers(launched: str) -> bool:
+    """Whether the code server that started a run takes connections; one on another host may."""
+    try:
+        where = json.loads(launched)
+        if where.get("host") not in ("localhost", "127.0.0.1"):
+            return True
+        if where.get("socket"):
+            with socket.socket(socket.AF_UNIX) as server:
+                server.settimeout(_CONNECT_SECONDS)
+                server.connect(where["socket"])
+        else:
+            socket.create_connection((where["host"], where["port"]), _CONNECT_SECONDS).close()
+    except (ConnectionError, FileNotFoundError):
+        return False
+    except (OSError, ValueError, KeyError):  # busy, or nothing that we can read: it may live
+        return True
+    return True
 
 
 def _alive(pid: int, born: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,3 +125,26 @@ def test_a_run_that_no_daemon_will_start_is_ended(
     ended = instance.get_run_by_id(run.run_id)
     assert ended is not None
     assert ended.status is Status.CANCELED
+
+
+@pytest.mark.parametrize("status", [Status.STARTING, Status.STARTED])
+def test_a_run_that_was_killed_while_it_started_is_ended(
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    status: Status,
+) -> None:
+    place = str(tmp_path / "server")
+    tags = {".dagster/grpc_info": json.dumps({"host": "localhost", "socket": place})}
+    run = make_run(instance, nothing, status, {"dagster/partition": BATCH, **tags})
+    beat(instance)
+    assert list(end_lost_runs(instance)) == []  # it may be about to say its process
+    monkeypatch.setattr("sensors.runs._ORPHANED_SECONDS", -1.0)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(place)
+        server.listen()
+        assert list(end_lost_runs(instance)) == []
+    assert end_lost_runs(instance) == {run.run_id: BATCH}
+    ended = instance.get_run_by_id(run.run_id)
+    assert ended is not None
+    assert ended.status is Status.FAILURE
