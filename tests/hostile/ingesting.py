@@ -110,6 +110,9 @@ def differences(cases: Sequence[Hostile], found: dict[str | bytes, Outcome]) -> 
 
 
 def _wrong(case: Hostile, found: Outcome) -> Iterable[str]:
+    done = (found.state, found.n_pages, found.failed) == ("done", case.n_pages, ())
+    if case.may_pass and done and case.text in found.said:
+        return
     if found.state != case.state:
         yield f"expected {case.state}"
     if not found.classes <= set(case.classes) or bool(found.classes) != bool(case.classes):
