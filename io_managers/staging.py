@@ -179,19 +179,8 @@ def check_keys(lake: Lake, table: str, files: Sequence[StagedFile], batch: str) 
 def lake_frame(
     lake: Lake, table: str, files: Sequence[StagedFile], columns: Sequence[str]
 ) -> pl.DataFrame:
-    """Columns of staged files; one that a file was written before reads as null."""
-    schema = TABLES[table]
-    data = pl.Schema({c: schema.columns[c].dtype for c in schema.data_columns})
-    frame = pl.scan_parquet(
-        [f"{lake.table_uri(table)}/{file.path}" for file in files],
-        schema=data,
-        missing_columns="insert",
-        extra_columns="ignore",
-        hive_partitioning=False,
-        glob=False,
-        storage_options=lake.storage_options or None,
-    )
-    return frame.select(list(columns)).collect()
+    """Columns of staged files."""
+    return lake.scan_files(table, [file.path for file in files]).select(list(columns)).collect()
 
 
 def staged_rows(lake: Lake, staged: Staged, table: str, columns: Sequence[str]) -> pl.DataFrame:

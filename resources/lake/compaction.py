@@ -136,16 +136,7 @@ def _groups(
 
 def _rows(lake: Lake, table: str, path: str) -> pl.DataFrame:
     """Rows of one file; columns that were added to the table after it was written are null."""
-    schema = TABLES[table]
-    return pl.scan_parquet(
-        f"{lake.table_uri(table)}/{path}",
-        schema=pl.Schema({c: schema.columns[c].dtype for c in schema.data_columns}),
-        missing_columns="insert",
-        extra_columns="ignore",
-        hive_partitioning=False,
-        glob=False,
-        storage_options=lake.storage_options or None,
-    ).collect()
+    return lake.scan_files(table, [path]).collect()
 
 
 def _commit(

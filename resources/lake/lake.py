@@ -162,18 +162,26 @@ class Lake:
     def _frame(
         self, schema: TableSchema, paths: list[str], values: dict[str, str], batch: str | None
     ) -> pl.LazyFrame:
-        data = pl.Schema({c: schema.columns[c].dtype for c in schema.data_columns})
-        frame = pl.scan_parquet(
-            [f"{self.table_uri(schema.name)}/{path}" for path in paths],
-            schema=data,
+        frame = self.scan_files(schema.name, paths)
+        frame = frame.with_columns(**{c: pl.lit(v, pl.String) for c, v in values.items()})
+        frame = frame.select(list(schema.columns))
+        return frame if batch is None else frame.filter(pl.col("batch") == batch)
+
+    def scan_files(self, name: str, paths: Sequence[str]) -> pl.LazyFrame:
+        """Rows of some files of a table, by path under its root, without the partition's columns.
+
+        A column that was added after a file was written reads as null.
+        """
+        schema = TABLES[name]
+        return pl.scan_parquet(
+            [f"{self.table_uri(name)}/{path}" for path in paths],
+            schema=pl.Schema({c: schema.columns[c].dtype for c in schema.data_columns}),
             missing_columns="insert",
             extra_columns="ignore",
             hive_partitioning=False,
             glob=False,
             storage_options=self.storage_options or None,
-        ).with_columns(**{c: pl.lit(v, pl.String) for c, v in values.items()})
-        frame = frame.select(list(schema.columns))
-        return frame if batch is None else frame.filter(pl.col("batch") == batch)
+        )
 
     # Small objects beside the tables -------------------------------------------------------------
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from resources.lake.compaction import MANY
-from resources.settings import REPOSITORY_ROOT, Settings
+from resources.settings import Settings
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.runs import PROCESS_TAG, this_process
 from tests.lakes import Pdf, make_lake, publish_batch
@@ -20,14 +18,6 @@ from tests.sensors.runs import make_run
 @dg.job
 def nothing() -> None:
     """Do nothing."""
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    home = Path(os.environ["DAGSTER_HOME"])
-    (home / "dagster.yaml").write_bytes((REPOSITORY_ROOT / "dagster.yaml").read_bytes())
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield instance
 
 
 def test_a_run_cares_for_the_tables_and_says_what_it_did(

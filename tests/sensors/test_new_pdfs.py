@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +15,7 @@ import pytest
 
 from definitions import INGEST_JOB
 from resources.lake.lake import Lake
-from resources.settings import REPOSITORY_ROOT, Settings
+from resources.settings import Settings
 from sensors.new_pdfs import new_pdfs_sensor
 from sensors.runs import PROCESS_TAG, end_lost_runs, running_batches, this_process
 from tests.sensors.runs import beat, make_run
@@ -28,15 +27,6 @@ Status = dg.DagsterRunStatus
 @dg.job
 def nothing() -> None:
     """Do nothing."""
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    """An instance with this repository's dagster.yaml and no daemon."""
-    home = Path(os.environ["DAGSTER_HOME"])
-    (home / "dagster.yaml").write_bytes((REPOSITORY_ROOT / "dagster.yaml").read_bytes())
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield instance
 
 
 def make(

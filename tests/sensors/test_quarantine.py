@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,8 @@ import pytest
 from definitions import INGEST_JOB, build_defs
 from resources.lake.lake import Lake
 from resources.lake.states import LakeStates
-from resources.settings import REPOSITORY_ROOT, Settings
+from resources.settings import Settings
 from sensors.new_pdfs import new_pdfs_sensor
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    home = Path(os.environ["DAGSTER_HOME"])
-    (home / "dagster.yaml").write_bytes((REPOSITORY_ROOT / "dagster.yaml").read_bytes())
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield instance
 
 
 def locked(path: Path) -> None:
