@@ -15,7 +15,7 @@ from assets.context import StageContext
 from assets.in_hand import run_tasks
 from io_managers.stage_run import StageRun
 from resources.errors import SOURCE_GONE, DocumentError
-from resources.landing.sightings import local_copy
+from resources.landing.copies import local_copy
 from resources.workers.pool import Task, TaskFailure, TaskResult
 
 

@@ -21,7 +21,7 @@ from cli.terminal import say, say_json, say_table
 from resources.lake import audit as checks
 from resources.lake.audit_leftovers import Leftovers, audit_leftovers
 from resources.lake.audit_outside import Outside, audit_outside
-from resources.landing.sightings import list_landing
+from resources.landing.listing import list_landing
 from resources.settings import is_local, load_settings
 
 _LISTED: Final = 20
@@ -81,10 +81,10 @@ def _outside(opened: Opened) -> Outside:
     ours = opened.lake.root == load_settings().lake
     if not (ours and is_local(landing) and os.path.isdir(landing)):
         return Outside(partitions=known)
-    from sensors.scan import unknown
+    from sensors.take import unknown
 
     untaken = unknown(opened.lake, list_landing(landing).sightings)
-    return Outside(tuple(sighting.uri for sighting in untaken), known)
+    return Outside(tuple(untaken["uri"]), known)
 
 
 def _say(

@@ -62,7 +62,7 @@ def _demo(console: Console) -> int:
 
 def _show(console: Console, lake: Lake, folder: Path) -> int:
     """Every sample with its state; returns how many are not in a final state."""
-    from resources.landing.sightings import uri_of
+    from resources.landing.uris import uri_of
 
     states = files_states(lake).to_dicts()
     prefix = uri_of(str(folder)) + "/"

@@ -122,6 +122,7 @@ MANIFEST = TableSchema(
         "etag": _c(pl.String, "the store's etag; null for local files"),
         "mtime": _c(TIMESTAMP, "modification time when seen"),
         "seen_at": _c(TIMESTAMP, "when the scan saw it", null=False),
+        "job_id": _c(pl.String, "the submission that it came with, null from the sensor"),
     },
 )
 CONTENTS = TableSchema(

@@ -25,6 +25,7 @@ _KNOWN: Final = {
     "QUIRE_WORKER_MEMORY_MB", "QUIRE_PAGE_TIMEOUT", "QUIRE_DOC_TIMEOUT", "QUIRE_BATCH_SECONDS",
     "QUIRE_BATCH_LINGER", "QUIRE_BATCH_MAX_DOCS", "QUIRE_STABLE_SECONDS", "QUIRE_GATE",
     "QUIRE_BUDGET_USD", "QUIRE_BUDGET_TOKENS", "QUIRE_EXECUTOR", "QUIRE_CORPUS", "QUIRE_GOLDEN",
+    "QUIRE_MAX_BATCHES", "QUIRE_WEBHOOK",
 }  # fmt: skip
 _FOR_TESTS: Final = {crash_points.VARIABLE}
 
@@ -58,6 +59,8 @@ class Settings:
     budget_usd: float | None
     budget_tokens: int | None
     executor: str
+    max_batches: int
+    webhook: str | None
 
     def with_lake(self, lake: str) -> Settings:
         """The same settings over another lake; a relative path is taken from the working folder."""
@@ -233,6 +236,8 @@ def _parse(read: _Reader, root: Path) -> Settings:
         budget_usd=read.number("QUIRE_BUDGET_USD", 0, least=0) if budget_usd else None,
         budget_tokens=read.whole("QUIRE_BUDGET_TOKENS", 0, least=0) if budget_tokens else None,
         executor=read.choice("QUIRE_EXECUTOR", "local", "k8s"),
+        max_batches=read.whole("QUIRE_MAX_BATCHES", 50, least=1),
+        webhook=read.optional("QUIRE_WEBHOOK"),
     )
 
 

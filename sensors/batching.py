@@ -1,6 +1,6 @@
 """Cutting new files into batches: by predicted seconds, predicted image bytes, and count.
 
-Here: pure functions over sightings. Not here: which files are new (`scan.py`).
+Here: pure functions over the sizes of files. Not here: which files are new (`scan.py`).
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-
-from resources.landing.sightings import Sighting
 
 BYTES_A_PAGE: Final = 30_000
 """Median of ordinary born-digital PDFs and scans alike is near 20-40 KB a page; until this lake has
@@ -32,42 +30,39 @@ class CutRule:
 
 @dataclass(frozen=True)
 class Cut:
-    """Files that go together; `full` when a limit ended it, so that it need not linger."""
+    """The next `n_files` files go together; `full` when a limit ended it: it need not linger."""
 
-    files: tuple[Sighting, ...]
+    n_files: int
     full: bool
 
 
-def predicted_seconds(sighting: Sighting, rule: CutRule) -> float:
+def predicted_seconds(n_bytes: int, rule: CutRule) -> float:
     """Wall-clock seconds that one file adds to a run with this run's workers."""
-    pages = max(1.0, sighting.n_bytes / BYTES_A_PAGE)
+    pages = max(1.0, n_bytes / BYTES_A_PAGE)
     return pages * SECONDS_A_PAGE[rule.layout] / rule.workers
 
 
-def cut_batches(sightings: Iterable[Sighting], rule: CutRule) -> list[Cut]:
-    """Cut files, in the order given, into batches that respect every limit.
+def cut_batches(sizes: Iterable[int], rule: CutRule) -> list[Cut]:
+    """Cut files (by their bytes), in the order given, into batches that respect every limit.
 
     A file that is over a limit by itself gets a batch of its own. The order of the files is kept,
     every file is in exactly one batch, and the same files give the same batches.
     """
     cuts: list[Cut] = []
-    files: list[Sighting] = []
-    seconds = 0.0
-    size = 0
-    for sighting in sightings:
-        cost = predicted_seconds(sighting, rule)
+    n_files, seconds, size = 0, 0.0, 0
+    for n_bytes in sizes:
+        cost = predicted_seconds(n_bytes, rule)
         over = (
-            len(files) >= rule.max_docs
+            n_files >= rule.max_docs
             or seconds + cost > rule.seconds
-            or size + sighting.n_bytes > MAX_IMAGE_BYTES
+            or size + n_bytes > MAX_IMAGE_BYTES
         )
-        if files and over:
-            cuts.append(Cut(tuple(files), full=True))
-            files, seconds, size = [], 0.0, 0
-        files.append(sighting)
+        if n_files and over:
+            cuts.append(Cut(n_files, full=True))
+            n_files, seconds, size = 0, 0.0, 0
+        n_files += 1
         seconds += cost
-        size += sighting.n_bytes
-    if files:
-        full = len(files) >= rule.max_docs or seconds >= rule.seconds
-        cuts.append(Cut(tuple(files), full=full))
+        size += n_bytes
+    if n_files:
+        cuts.append(Cut(n_files, full=n_files >= rule.max_docs or seconds >= rule.seconds))
     return cuts

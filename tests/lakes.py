@@ -87,6 +87,7 @@ def add_manifest(lake: Lake, batch: str, pdfs: Sequence[Pdf]) -> None:
             "etag": None,
             "mtime": NOW,
             "seen_at": NOW,
+            "job_id": None,
         }
         for pdf in pdfs
     ]

@@ -22,7 +22,7 @@ from io_managers.schemas import FILES
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
-from resources.landing.sightings import local_copy
+from resources.landing.copies import local_copy
 from resources.workers.pool import Task
 
 _TRIAGE: Final = "assets.files.triage:triage"

@@ -11,7 +11,7 @@ from assets.context import StageContext, readable_documents
 from assets.preview import cell, picture, table
 from io_managers.staging import Staged, lake_frame, staged_rows
 from resources.errors import DocumentError
-from resources.landing.sightings import local_copy
+from resources.landing.copies import local_copy
 from resources.workers.pool import Task
 
 _ROW = ["doc_id", "page_number", "status", "source", "confidence", "n_chars", "error_class"]

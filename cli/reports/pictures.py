@@ -19,7 +19,7 @@ from cli.document import Document
 from resources.errors import DocumentError
 from resources.lake.find import Found
 from resources.lake.lake import Lake
-from resources.landing.sightings import local_copy
+from resources.landing.copies import local_copy
 from resources.settings import Settings
 from resources.workers.shared import shared_pool
 from resources.workers.tasks import Task

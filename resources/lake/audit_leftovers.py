@@ -18,7 +18,7 @@ from resources.lake.batch_states import batch_states
 from resources.lake.lake import Lake
 from resources.lake.snapshot import Finding
 from resources.lake.sweeping import EXPIRE_SECONDS, spent_checkpoints, unused_files
-from resources.landing.sightings import path_of
+from resources.landing.uris import path_of
 
 REPAIR: Final = "quire audit --repair"
 _LATER: Final = "nothing: maintain_tables removes it"

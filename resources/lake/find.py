@@ -14,7 +14,7 @@ import polars as pl
 
 from resources.errors import QuireError
 from resources.lake.states import LakeStates
-from resources.landing.sightings import uri_of
+from resources.landing.uris import uri_of
 
 _HEX: Final = re.compile(r"^[0-9a-fA-F]{6,64}$")
 _LISTED: Final = 8

@@ -50,6 +50,15 @@ def delta_schema(table: TableSchema) -> Schema:
     return Schema([Field(name, _delta_type(c.dtype)) for name, c in table.columns.items()])
 
 
+def _add_columns(table: DeltaTable, schema: TableSchema) -> bool:
+    """Give a table of an earlier version of Quire the columns that came since; whether any did."""
+    present = {field.name for field in table.schema().fields}
+    missing = [field for field in delta_schema(schema).fields if field.name not in present]
+    if missing:
+        table.alter.add_columns(missing)
+    return bool(missing)
+
+
 class Lake:
     """Tables and small objects under one prefix. Cheap to make; opens nothing until asked."""
 
@@ -87,10 +96,12 @@ class Lake:
         """The table, created when it was not there. Safe when several processes do it at once."""
         for _ in range(10):
             table = self.open(name)
-            if table is not None:
-                return table
             schema = TABLES[name]
             try:
+                if table is not None:
+                    if not _add_columns(table, schema):
+                        return table
+                    continue
                 if self.local:
                     os.makedirs(self.table_uri(name), exist_ok=True)
                 DeltaTable.create(
@@ -103,7 +114,7 @@ class Lake:
                     storage_options=self.storage_options or None,
                 )
             except CommitFailedError:
-                continue  # another process created it between our two looks
+                continue  # another process created or changed it between our two looks
             except (DeltaError, OSError) as error:
                 if self.open(name) is None:
                     raise LakeError(

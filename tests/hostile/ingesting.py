@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from resources.landing.sightings import uri_of
+from resources.landing.uris import uri_of
 from tests.end_to_end.running import Place, make_place
 from tests.hostile.case import Hostile
 from tests.hostile.encryption import PASSWORDS

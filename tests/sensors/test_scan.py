@@ -28,7 +28,7 @@ from sensors.scan import Tick, tick
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def drop(settings: Settings, *names: str, data: bytes = b"%PDF-1.4 x") -> None:
+def drop(settings: Settings, *names: str, data: bytes = b"%PDF-1.4 x\n%%EOF\n") -> None:
     for name in names:
         path = Path(settings.landing) / name
         path.parent.mkdir(parents=True, exist_ok=True)

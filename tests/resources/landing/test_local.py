@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from resources.errors import DocumentError, ErrorClass, SettingError
-from resources.landing.sightings import list_landing, local_copy, uri_of
+from resources.landing.copies import local_copy
+from resources.landing.listing import list_landing
+from resources.landing.uris import display_name, uri_of
 
 
 def found(folder: Path) -> list[str]:
-    return [sighting.file_name for sighting in list_landing(str(folder)).sightings]
+    return [display_name(uri) for uri in list_landing(str(folder)).sightings["uri"]]
 
 
 def test_odd_entries_are_left_and_stop_nothing(tmp_path: Path) -> None:
@@ -23,7 +25,7 @@ def test_odd_entries_are_left_and_stop_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pdf")
     (tmp_path / "zone").symlink_to(tmp_path)
     listing = list_landing(str(tmp_path))
-    assert [sighting.file_name for sighting in listing.sightings] == ["good.pdf"]
+    assert [display_name(uri) for uri in listing.sightings["uri"]] == ["good.pdf"]
     reasons = {uri.rsplit("/", 1)[-1]: why for uri, why in listing.left}
     assert set(reasons) == {"loop.pdf", "loop", "pipe.pdf"}
     assert "not a regular file" in reasons["pipe.pdf"]
@@ -53,12 +55,12 @@ def test_a_pipe_given_by_name_is_refused_with_the_mend(tmp_path: Path) -> None:
 def test_a_file_that_became_a_pipe_is_never_opened(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(b"%PDF-1.4")
-    (sighting,) = list_landing(str(path)).sightings
+    (sighting,) = list_landing(str(path)).sightings.to_dicts()
     path.unlink()
     os.mkfifo(path)
     with (
         pytest.raises(DocumentError) as caught,
-        local_copy(uri_of(str(path)), sighting.n_bytes, sighting.mtime),
+        local_copy(uri_of(str(path)), sighting["n_bytes"], sighting["mtime"]),
     ):
         pass
     assert caught.value.error_class is ErrorClass.UNREADABLE
