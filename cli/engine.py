@@ -33,10 +33,10 @@ from resources.lake.batches import (
 from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.telemetry.progress import Progress
+from sensors.partitions import add_partitions
 from sensors.runs import (
     NO_RUN_RETRIES,
     PROCESS_TAG,
-    add_partitions,
     end_lost_runs,
     running_batches,
     this_process,
