@@ -25,7 +25,9 @@ _KNOWN: Final = {
     "QUIRE_WORKER_MEMORY_MB", "QUIRE_PAGE_TIMEOUT", "QUIRE_DOC_TIMEOUT", "QUIRE_BATCH_SECONDS",
     "QUIRE_BATCH_LINGER", "QUIRE_BATCH_MAX_DOCS", "QUIRE_STABLE_SECONDS", "QUIRE_GATE",
     "QUIRE_BUDGET_USD", "QUIRE_BUDGET_TOKENS", "QUIRE_EXECUTOR", "QUIRE_CORPUS", "QUIRE_GOLDEN",
-    "QUIRE_MAX_BATCHES", "QUIRE_WEBHOOK",
+    "QUIRE_MAX_BATCHES", "QUIRE_WEBHOOK", "QUIRE_MODEL_QUANTISATION", "QUIRE_ASSISTANT_MODEL",
+    "QUIRE_CONTEXT_TOKENS", "QUIRE_SUMMARY_TOKENS", "QUIRE_CALL_TIMEOUT", "QUIRE_MAX_CONCURRENCY",
+    "QUIRE_REQUESTS_PER_MINUTE", "QUIRE_TOKENS_PER_MINUTE", "QUIRE_PRICES",
 }  # fmt: skip
 _FOR_TESTS: Final = {crash_points.VARIABLE}
 
@@ -60,7 +62,16 @@ class Settings:
     budget_tokens: int | None
     executor: str
     max_batches: int
-    webhook: str | None
+    webhook: str | None = field(repr=False)
+    model_quantisation: str
+    assistant_model: str | None
+    context_tokens: int | None
+    summary_tokens: int
+    call_timeout: float
+    max_concurrency: int
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    prices: str | None
 
     def with_lake(self, lake: str) -> Settings:
         """The same settings over another lake; a relative path is taken from the working folder."""
@@ -145,6 +156,9 @@ class _Reader:
         if value != int(value):
             raise SettingError(f"{name}={value}: expected a whole number")
         return int(value)
+
+    def optional_whole(self, name: str, *, least: int) -> int | None:
+        return self.whole(name, least, least=least) if self.optional(name) else None
 
     def storage_options(self) -> dict[str, str]:
         raw = self.text("QUIRE_STORAGE_OPTIONS", "{}")
@@ -238,6 +252,15 @@ def _parse(read: _Reader, root: Path) -> Settings:
         executor=read.choice("QUIRE_EXECUTOR", "local", "k8s"),
         max_batches=read.whole("QUIRE_MAX_BATCHES", 50, least=1),
         webhook=read.optional("QUIRE_WEBHOOK"),
+        model_quantisation=read.choice("QUIRE_MODEL_QUANTISATION", "none", "int8", "int4"),
+        assistant_model=read.optional("QUIRE_ASSISTANT_MODEL"),
+        context_tokens=read.optional_whole("QUIRE_CONTEXT_TOKENS", least=256),
+        summary_tokens=read.whole("QUIRE_SUMMARY_TOKENS", 400, least=16),
+        call_timeout=read.number("QUIRE_CALL_TIMEOUT", 600, least=0.1),
+        max_concurrency=read.whole("QUIRE_MAX_CONCURRENCY", 64, least=1),
+        requests_per_minute=read.optional_whole("QUIRE_REQUESTS_PER_MINUTE", least=1),
+        tokens_per_minute=read.optional_whole("QUIRE_TOKENS_PER_MINUTE", least=1),
+        prices=read.optional("QUIRE_PRICES"),
     )
 
 
