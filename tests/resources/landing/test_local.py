@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from resources.errors import DocumentError, ErrorClass, SettingError
-from resources.landing.copies import local_copy
+from resources.landing.copies import Wanted, local_copy
 from resources.landing.listing import list_landing
-from resources.landing.uris import display_name, uri_of
+from resources.landing.uris import display_name
 
 
 def found(folder: Path) -> list[str]:
@@ -60,7 +60,7 @@ def test_a_file_that_became_a_pipe_is_never_opened(tmp_path: Path) -> None:
     os.mkfifo(path)
     with (
         pytest.raises(DocumentError) as caught,
-        local_copy(uri_of(str(path)), sighting["n_bytes"], sighting["mtime"]),
+        local_copy(Wanted(**sighting), {}),
     ):
         pass
     assert caught.value.error_class is ErrorClass.UNREADABLE
