@@ -12,6 +12,7 @@ What the setting does not say, the clouds' own libraries find as they always do:
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -91,6 +92,11 @@ def _s3(options: dict[str, str]) -> dict[str, Any]:
 def _gs(options: dict[str, str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if file := _first(options, _GS_FILE):
+        if not os.path.isfile(file):  # gcsfs would take the name for an access token
+            raise SettingError(
+                f"QUIRE_STORAGE_OPTIONS: there is no key file {file}: give its path as "
+                "google_service_account"
+            )
         result["token"] = file
     elif key := _first(options, _GS_KEY):
         try:

@@ -30,7 +30,11 @@ _CALL: Final = {
 
 
 class AzStore:
-    """One container: `container`, or `container@account.dfs.core.windows.net` as in `abfss://`."""
+    """One container: `container`, or `container@account.dfs.core.windows.net` as in `abfss://`.
+
+    Names with a `.` or `..` between slashes (`./x.pdf`) are listed and come back as unreadable:
+    Azure's client sends their address shortened, and the service refuses it.
+    """
 
     def __init__(self, bucket: str, options: Mapping[str, str]) -> None:
         try:
@@ -98,7 +102,9 @@ def _told() -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        raise _from_answer(error.status_code or 0, str(error.error_code), error.message) from error
+        code = getattr(error.error_code, "value", error.error_code)
+        message = error.message.partition("\n")[0]  # without the request's number and time
+        raise _from_answer(error.status_code or 0, str(code), message) from error
     except ServiceRequestError as error:
         raise StoreError(Trouble.UNREACHABLE, str(error)) from error
     except (AzureError, TimeoutError) as error:

@@ -121,7 +121,7 @@ def _told() -> Iterator[None]:
 def _from_answer(status: int, text: str) -> StoreError:
     text = f"{status}: {text[:200]}"
     if status == 404:
-        no_bucket = "bucket does not exist" in text or '"o"' in text
+        no_bucket = "bucket does not exist" in text
         return StoreError(Trouble.UNUSABLE if no_bucket else Trouble.MISSING, text)
     if status == 403:
         return StoreError(Trouble.REFUSED, text)

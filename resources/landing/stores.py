@@ -6,7 +6,6 @@ one store's own API (`s3.py`, `gs.py`, `az.py`), or which objects are taken (`ob
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -16,7 +15,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-import stamina
+import stamina.instrumentation
 
 from resources.errors import SettingError
 from resources.landing.uris import display
@@ -33,8 +32,8 @@ is told within 20 seconds."""
 
 _OPENING: Final = threading.Lock()
 
-# stamina tells of each retry; nobody who set up no logging shall read that on the terminal.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
+# stamina tells of each retry, on stdout even where structlog is installed: commands print JSON there.
+stamina.instrumentation.set_on_retry_hooks([])
 
 
 class Trouble(Enum):

@@ -138,12 +138,15 @@ def no_worker_knows_the_secret(process: subprocess.Popen[str]) -> int:
     return len(looked)
 
 
-def test_what_cannot_work_is_one_line(s3: ObjectStore, tmp_path: Path) -> None:
-    place = bucket_place(tmp_path / "place", s3, "s3://quire-no-such-bucket/in")
-    code, out, err = place.run("ingest")
+def test_a_store_that_is_not_there_is_one_line(s3: ObjectStore, tmp_path: Path) -> None:
+    place = bucket_place(tmp_path / "place", s3, "s3://bucket/in")
+    options = {**s3.storage_options, "aws_endpoint_url": "http://127.0.0.1:1"}
+    place.settings.update(QUIRE_STORAGE_OPTIONS=json.dumps(options))
+    code, out, err = place.run("ingest", "--json")
     assert code == 2, out + err
-    assert "Traceback" not in out + err
-    assert "quire-no-such-bucket" in err
+    assert out == ""
+    assert "127.0.0.1:1" in err
+    assert "check the endpoint" in err
     assert len(err.strip().splitlines()) == 1, err
 
 
