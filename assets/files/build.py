@@ -114,7 +114,7 @@ def _triage_all(
         for result in run_tasks(context, run, tasks(), lambda task: [task.document]):
             uri = result.task.document
             for record, _ in result.records():
-                fault = _fault(record)
+                fault = _fault(record, result.task.payload.get("hashed"))
                 found[uri] = _failed(ErrorClass.INVALID_OUTPUT, fault) if fault else record
             if result.failure is not None:
                 found[uri] = _failed(result.failure.error_class, result.failure.error)
@@ -128,12 +128,14 @@ def _triage_all(
     return found
 
 
-def _fault(record: Mapping[str, Any]) -> str | None:
-    """Why a worker's answer is no verdict; None when it is one."""
+def _fault(record: Mapping[str, Any], hashed: Sequence[Any] | None) -> str | None:
+    """Why a worker's answer is no verdict; None when it is one. `hashed` is what we know better."""
     if fault := fault_of(FILES, record, _VERDICT):
         return fault
     if record["doc_id"] is not None and not _SHA256.fullmatch(record["doc_id"]):
         return "the worker's answer has no hash as doc_id"
+    if hashed is not None and [record["doc_id"], record["n_bytes"]] != list(hashed):
+        return "the worker's answer is about other bytes"
     whole = record["status"] == "ok" and record["doc_id"] and record["n_pages"]
     failed = record["status"] == "failed" and record["error_class"] and record["error"]
     return None if whole or failed else "the worker's answer is neither a document nor a failure"

@@ -162,9 +162,10 @@ def test_real_documents_come_the_same_from_a_bucket(
     assert len(small) == 12
     folder = make_place(tmp_path / "folder", layout="off", ocr="off", batch_linger="0")
     bucket = s3.bucket()
-    for path in small:
-        (folder.landing / path.name).write_bytes(path.read_bytes())
-        s3.put(bucket, {path.name: path.read_bytes()})
+    for number, path in enumerate(small):
+        name = f"{number:02d} {path.name}"
+        (folder.landing / name).write_bytes(path.read_bytes())
+        s3.put(bucket, {name: path.read_bytes()})
     remote = bucket_place(tmp_path / "bucket", s3, f"s3://{bucket}", ocr="off")
     assert folder.ingest()[0] == remote.ingest()[0]
     for name in ("files", "pages", "images", "image_data", "docs", "summaries"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +20,8 @@ from resources.errors import DocumentError, EngineError, ErrorClass, SettingErro
 from resources.landing import copies as module
 from resources.landing.copies import Copies, Copy, Wanted, local_copy
 from resources.landing.listing import list_landing
+from resources.settings import REPOSITORY_ROOT
+from resources.workers.folders import sweep_spool_folders
 from tests.object_store import ObjectStore
 from tests.resources.landing.test_objects import ODD
 
@@ -111,6 +116,26 @@ def test_a_full_disk_is_said_in_one_line(s3: ObjectStore, tmp_path: Path) -> Non
         local_copy(seen(s3, bucket)[0], s3.storage_options),
     ):
         pass
+
+
+def test_copies_of_a_killed_run_go_at_the_next_start(s3: ObjectStore, tmp_path: Path) -> None:
+    bucket = s3.bucket()
+    s3.put(bucket, {"a.pdf": b"%PDF-1.4"})
+    code = (
+        "import json, os, sys; from resources.landing.copies import Copies, Wanted\n"
+        "copies = Copies(json.loads(sys.argv[2])).__enter__()\n"
+        "next(copies.each([(None, Wanted(sys.argv[1]))])); os._exit(9)"
+    )
+    temporary = tmp_path / "temporary"
+    subprocess.run(
+        [sys.executable, "-c", code, f"s3://{bucket}/a.pdf", json.dumps(s3.storage_options)],
+        cwd=REPOSITORY_ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        check=False,
+    )
+    assert len(list(temporary.rglob("*.pdf"))) == 1
+    sweep_spool_folders()
+    assert list(temporary.iterdir()) == []
 
 
 class Flaky(BaseHTTPRequestHandler):
