@@ -22,7 +22,6 @@ from deltalake.schema import ArrayType, PrimitiveType, StructType
 from io_managers.schemas import TABLES, TableSchema
 from resources.errors import LakeError, SettingError
 from resources.settings import is_local
-from resources.storage_options import fsspec_options
 
 TEMPORARY: Final = ".tmp-"
 """How names of half-written objects begin."""
@@ -202,7 +201,7 @@ class Lake:
         if self.local:
             return fsspec.filesystem("file"), self.root
         filesystem, _, paths = fsspec.get_fs_token_paths(
-            self.root, storage_options=fsspec_options(self.storage_options, self.root.partition("://")[0])
+            self.root, storage_options=fsspec_options(self.storage_options)
         )
         return filesystem, str(paths[0]).rstrip("/")
 
@@ -291,6 +290,26 @@ class Lake:
         if self.local and Path(self.root).exists() and not Path(self.root).is_dir():
             raise LakeError(f"the lake {self.root} is a file: set QUIRE_LAKE or --lake to a folder")
         self.put("_quire/writable", b"ok\n")
+
+
+def fsspec_options(options: dict[str, str]) -> dict[str, Any]:
+    """Delta's storage options in the words that fsspec's s3, gcs and abfs filesystems use."""
+    known = {
+        "aws_access_key_id": "key",
+        "aws_secret_access_key": "secret",
+        "aws_session_token": "token",
+    }
+    result: dict[str, Any] = {}
+    client: dict[str, str] = {}
+    for name, value in options.items():
+        lower = name.lower()
+        if lower in known:
+            result[known[lower]] = value
+        elif lower in ("aws_endpoint_url", "endpoint_url", "endpoint"):
+            result["endpoint_url"] = value
+        elif lower in ("aws_region", "region"):
+            client["region_name"] = value
+    return {**result, "client_kwargs": client} if client else result
 
 
 def _replace_file(path: Path, data: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -229,7 +230,7 @@ def _write(
 ) -> Copy:
     digest = hashlib.sha256()
     n_bytes = 0
-    with _disk(path), open(path, "wb", buffering=0) as file:
+    with _disk(os.path.dirname(path)), open(path, "wb", buffering=0) as file:
         for chunk in chunks:
             n_bytes += len(chunk)
             if n_bytes > announced or stop.is_set():
@@ -252,18 +253,18 @@ def _remove(path: str) -> None:
 @contextmanager
 def _folder() -> Iterator[Path]:
     with ExitStack() as stack:
-        with _disk("for copies of objects"):
+        with _disk(tempfile.gettempdir()):
             folder = stack.enter_context(spool_folder())
         yield folder
 
 
 @contextmanager
-def _disk(path: str) -> Iterator[None]:
+def _disk(folder: str) -> Iterator[None]:
     """A full or broken disk ends the stage, in one line: the next object would meet it too."""
     try:
         yield
     except OSError as error:
         raise EngineError(
-            f"the temporary folder {os.path.dirname(path)} cannot be written: {error.strerror}; "
+            f"the temporary folder {folder} cannot be written: {error.strerror}; "
             "free space there, or set TMPDIR to another folder, then run again"
         ) from error
