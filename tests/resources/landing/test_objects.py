@@ -171,3 +171,13 @@ def test_a_store_that_is_not_there_is_said_within_twenty_seconds() -> None:
     assert time.monotonic() - begun < 20
     assert "\n" not in str(caught.value)
     assert "127.0.0.1:1" in str(caught.value)
+
+
+def test_what_the_environment_says_is_enough(
+    s3: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = s3.bucket()
+    s3.put(bucket, {"a.pdf": b"%PDF-1.4"})
+    for name, value in s3.storage_options.items():
+        monkeypatch.setenv(name.upper(), value)
+    assert keys(list_landing(f"s3://{bucket}")) == ["a.pdf"]
