@@ -119,7 +119,14 @@ def _jobs(
             numbers = [row["page_number"] for row in rows]
             if numbers:
                 payload = _payload(context, rows)
-                yield Job(document["doc_id"], document["uri"], numbers, payload, complete=False)
+                yield Job(
+                    document["doc_id"],
+                    document["uri"],
+                    document["n_bytes"],
+                    numbers,
+                    payload,
+                    complete=False,
+                )
 
 
 def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, Any]]) -> None:

@@ -82,7 +82,7 @@ def _jobs(
         "page_timeout": settings.page_timeout,
     }
     return [
-        Job(d["doc_id"], d["uri"], missing[d["doc_id"]], payload)
+        Job(d["doc_id"], d["uri"], d["n_bytes"], missing[d["doc_id"]], payload)
         for d in documents
         if missing[d["doc_id"]]
     ]
