@@ -25,14 +25,10 @@ class Request:
     """One request, as rules and counts see it."""
 
     method: str
+    """GET, HEAD, PUT, POST, DELETE or LIST."""
     bucket: str
     key: str
     """The object's key; of a listing, its prefix."""
-
-    @property
-    def kind(self) -> str:
-        """GET, HEAD, PUT, DELETE or LIST."""
-        return self.method
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class StoreProxy:
 
     def count(self) -> Counter[str]:
         """Requests by kind since they were last forgotten."""
-        return Counter(request.kind for request in self.seen)
+        return Counter(request.method for request in self.seen)
 
     @contextmanager
     def breaking(self, rule: Rule) -> Iterator[None]:
@@ -81,8 +77,7 @@ def store_proxy(endpoint: str) -> Iterator[StoreProxy]:
         seen_by = proxy
         behind = host
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     proxy.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -91,6 +86,13 @@ def store_proxy(endpoint: str) -> Iterator[StoreProxy]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has enough closes its connection: no error."""
 
 
 def _parsed(method: str, path: str) -> Request:
@@ -137,8 +139,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
     def _body(self) -> bytes:
-        if self.headers.get("Expect", "").lower() == "100-continue":
-            pass  # BaseHTTPRequestHandler has answered it
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             parts = []
             while size := int(self.rfile.readline().partition(b";")[0], 16):
@@ -160,4 +160,4 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815 - its caller's names

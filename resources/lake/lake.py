@@ -20,16 +20,17 @@ from io_managers.schemas import TABLES, TableSchema
 from resources.errors import LakeError, SettingError
 from resources.lake.objects import TEMPORARY, Objects
 from resources.lake.store_errors import lake_error, told_as_lake_error
-from resources.lake.store_options import delta_options, filesystem_options, polars_options
+from resources.lake.store_options import delta_options, polars_options
 from resources.lake.transactions import LogFiles, Transactions, replay
 from resources.settings import is_local
 
-__all__ = ["TEMPORARY", "Lake", "delta_schema", "fsspec_options"]
+__all__ = ["TEMPORARY", "Lake", "delta_schema"]
 
 STORE_CONFIGURATION: Final = {"delta.checkpointInterval": "10"}
 """Opening a table reads every commit since the log's last checkpoint twice: of 25 commits 0.3 s
 over a store that is 20 ms away. Delta's own interval is a hundred; a folder does not need more."""
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_ODD: Final = re.compile(r"[^A-Za-z0-9._=@:/-]")
 _PRIMITIVES: dict[type[pl.DataType], str] = {
     pl.String: "string",
     pl.Int32: "integer",
@@ -74,6 +75,12 @@ class Lake(Objects):
         if _ENCODED.search(root):
             # deltalake decodes such a path, so the tables would land in another folder.
             raise SettingError(f"the lake {root} has a %XX in its path: choose another folder")
+        if not is_local(root) and (odd := _ODD.search(root)):
+            # polars' scan_delta looks for the tables under the encoded name.
+            raise SettingError(
+                f"the lake {root} has {odd[0]!r} in its prefix, under which other readers would not "
+                "find the tables: use letters, digits and . _ - = / only"
+            )
         self.root = root.rstrip("/")
         self.storage_options = dict(storage_options or {})
         self.local = is_local(self.root)
@@ -238,8 +245,3 @@ class Lake(Objects):
             glob=False,
             storage_options=self._polars,
         )
-
-
-def fsspec_options(options: dict[str, str]) -> dict[str, Any]:
-    """An S3 store's options in the words that fsspec's s3 filesystem uses."""
-    return filesystem_options("s3://", options)

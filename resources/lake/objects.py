@@ -23,6 +23,8 @@ from resources.lake.store_options import filesystem_options
 
 TEMPORARY: Final = ".tmp-"
 """How names of half-written objects begin; there are none in a bucket."""
+_S3FS_TRIES: Final = 2
+"""s3fs tries again around botocore's tries, five times: minutes, where a store is away."""
 _CONFLICT_TRIES: Final = 8
 """S3 answers 409 to a conditional write that meets another one in flight, and asks for another try."""
 
@@ -40,6 +42,8 @@ class Objects:
             return fsspec.filesystem("file"), self.root
         options = filesystem_options(self.root, self.storage_options)
         filesystem, path = fsspec.url_to_fs(self.root, **options)
+        if filesystem.protocol[0] == "s3":
+            filesystem.retries = _S3FS_TRIES
         return filesystem, str(path).rstrip("/")
 
     def get(self, path: str) -> bytes | None:

@@ -22,6 +22,7 @@ _LIBRARIES: Final = frozenset(
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _SPACE: Final = re.compile(r"[\s↳]+")
 _LENGTH: Final = 300
+_SHORT: Final = 120
 _KEYS = (
     "give QUIRE_STORAGE_OPTIONS (or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) keys that may "
     "list, read, write and delete there"
@@ -73,7 +74,7 @@ def lake_error(what: str, root: str, error: BaseException) -> LakeError:
     said = _chain(error)
     for pattern, mend in _CAUSES:
         if "://" in root and re.search(pattern, said):
-            return LakeError(f"{what} in the lake {root}: {mend} ({in_one_line(error)})")
+            return LakeError(f"{what} in the lake {root}: {mend} ({in_one_line(error)[:_SHORT]})")
     return LakeError(f"{what} in the lake {root}: {in_one_line(error)}. {_STORE_MEND}")
 
 

@@ -1,10 +1,9 @@
-"""`QUIRE_STORAGE_OPTIONS` and the AWS_* environment, in the words of each library that reads a lake.
+"""What deltalake, polars and fsspec are given to reach one and the same lake in a bucket.
 
-Here: the words of deltalake, of polars and of fsspec. Not here: reading or writing anything.
+Here: the endpoint, plain http, and how long each library tries. Not here: what a setting is called
+in fsspec's words (`resources/storage_options.py`), or reading and writing.
 
-The settings use the words of deltalake's object store (`aws_access_key_id`, `aws_endpoint_url`,
-`google_service_account`, `azure_storage_account_name` and so on, with or without the prefix). What
-is not said is left to each library's own look at the environment.
+What the settings do not say is left to each library's own look at the environment.
 """
 
 from __future__ import annotations
@@ -14,40 +13,20 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-RETRY_SECONDS: Final = 30
+from resources.storage_options import fsspec_options
+
+RETRY_SECONDS: Final = 20
 """How long a library goes on trying one request to a store that does not answer or asks it to slow
 down. A stage then fails, and is tried again as a whole."""
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 30
+_ATTEMPTS: Final = 6
+"""botocore waits up to 1, 2, 4, 8 and 16 s between them."""
+_DELTA_RETRIES: Final = 20
+"""Delta's store waits less: its own 10 retries are over after 2 s."""
 _PREFIX: Final = re.compile(r"^(aws_s3_|aws_|google_|azure_storage_|azure_)")
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _ONLY_DELTA: Final = re.compile(r"^(max_retries|retry_timeout|backoff_config\..*)$", re.IGNORECASE)
-_S3: Final = {
-    "access_key_id": "key",
-    "secret_access_key": "secret",
-    "session_token": "token",
-    "token": "token",
-    "endpoint_url": "endpoint_url",
-    "endpoint_url_s3": "endpoint_url",
-    "endpoint": "endpoint_url",
-}
-_GCS: Final = {
-    "service_account": "token",
-    "service_account_path": "token",
-    "application_credentials": "token",
-}
-_AZURE: Final = {
-    "account_name": "account_name",
-    "account_key": "account_key",
-    "access_key": "account_key",
-    "sas_token": "sas_token",
-    "sas_key": "sas_token",
-    "client_id": "client_id",
-    "client_secret": "client_secret",
-    "tenant_id": "tenant_id",
-    "connection_string": "connection_string",
-}
-
 
 def _plain(options: Mapping[str, str]) -> dict[str, str]:
     """The same without prefixes; the more exact of two spellings wins by coming last."""
@@ -71,7 +50,8 @@ def endpoint_of(options: Mapping[str, str]) -> str | None:
 def delta_options(root: str, options: Mapping[str, str]) -> dict[str, str]:
     """What deltalake is given: all that was set, the endpoint, and an end to its patience."""
     given = polars_options(root, options)
-    return {"retry_timeout": f"{RETRY_SECONDS}s", **given, **_delta_own(options)}
+    patience = {"retry_timeout": f"{RETRY_SECONDS}s", "max_retries": str(_DELTA_RETRIES)}
+    return {**patience, **given, **_delta_own(options)}
 
 
 def _delta_own(options: Mapping[str, str]) -> dict[str, str]:
@@ -97,31 +77,16 @@ def filesystem_options(root: str, options: Mapping[str, str]) -> dict[str, Any]:
 
     s3fs answers a read from its cache of listings, even with "not found".
     """
-    plain = _plain(options)
-    words = _AZURE if root.startswith(("az://", "abfs://", "abfss://", "adl://")) else _GCS
+    result = {**fsspec_options(options, root.partition("://")[0]), "use_listings_cache": False}
     if not _is_s3(root):
-        return {"use_listings_cache": False} | _translated(plain, words)
-    result: dict[str, Any] = {"use_listings_cache": False} | _translated(plain, _S3)
+        return result
     endpoint = endpoint_of(options)
     if endpoint is not None:
-        result["endpoint_url"] = endpoint
-    if _is_true(plain.get("skip_signature")):
-        result["anon"] = True
-    if plain.get("region"):
-        result["client_kwargs"] = {"region_name": plain["region"]}
-    virtual = _is_true(plain.get("virtual_hosted_style_request"))
-    config: dict[str, Any] = {
+        result.setdefault("endpoint_url", endpoint)
+    patience = {
         "connect_timeout": _CONNECT_SECONDS,
         "read_timeout": _READ_SECONDS,
-        "retries": {"mode": "standard", "total_max_attempts": 4},
+        "retries": {"mode": "standard", "total_max_attempts": _ATTEMPTS},
     }
-    result["config_kwargs"] = config | ({"s3": {"addressing_style": "virtual"}} if virtual else {})
+    result["config_kwargs"] = patience | result.get("config_kwargs", {})
     return result
-
-
-def _translated(plain: Mapping[str, str], words: Mapping[str, str]) -> dict[str, Any]:
-    return {words[name]: value for name, value in plain.items() if name in words and value}
-
-
-def _is_true(value: str | None) -> bool:
-    return (value or "").strip().lower() in ("1", "true", "yes", "on")
