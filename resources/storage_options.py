@@ -3,13 +3,16 @@
 The setting speaks the words of deltalake's own store (`aws_access_key_id`, `aws_endpoint_url`,
 `google_service_account`, `azure_storage_account_name` …), since tables are most of what is read and
 written. Here: turning them into fsspec's. Not here: what is done with a filesystem
-(`resources/landing`, `resources/lake`). What the setting does not say, the clouds' own libraries find as they always do
-(`AWS_*` variables, `~/.aws`, instance roles, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_*`).
+(`resources/landing`, `resources/lake`).
+
+What the setting does not say, the clouds' own libraries find as they always do: `AWS_*` variables,
+`~/.aws`, instance roles, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_*`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -89,6 +92,11 @@ def _s3(options: dict[str, str]) -> dict[str, Any]:
 def _gs(options: dict[str, str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if file := _first(options, _GS_FILE):
+        if not os.path.isfile(file):  # gcsfs would take the name for an access token
+            raise SettingError(
+                f"QUIRE_STORAGE_OPTIONS: there is no key file {file}: give its path as "
+                "google_service_account"
+            )
         result["token"] = file
     elif key := _first(options, _GS_KEY):
         try:

@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
     seen_by: StoreProxy
     behind: str
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Say nothing."""
 
     def _handle(self) -> None:

@@ -20,9 +20,12 @@ WHERE = (
     "manifest.after_take",
     "stage.file_staged",
     "contents.claimed",
-    "publish.before_commit:2",
+    "publish.before_commit:3",
     "publish.after_commit:3",
 )
+
+
+FAST = "publish.before_commit:3"
 
 
 class CountingBucketPlace(CountingPlace, BucketPlace):
@@ -53,7 +56,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory, pdfs: Path) -> dict[str, lis
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param(p, marks=() if "commit:2" in p else pytest.mark.slow) for p in WHERE]
+    "point", [pytest.param(p, marks=() if p == FAST else pytest.mark.slow) for p in WHERE]
 )
 def test_a_run_that_is_killed_there_loses_and_doubles_nothing(
     tmp_path: Path,

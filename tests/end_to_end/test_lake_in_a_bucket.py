@@ -1,4 +1,4 @@
-"""The main job with a lake in a bucket: the same tables as in a folder, and every command over it."""
+"""The main job with a lake in a bucket: the same tables as in a folder, for every command."""
 
 from __future__ import annotations
 

@@ -174,10 +174,9 @@ def staged_failures(stage: str, *doc_ids: str, epoch: int = 1) -> Staged:
 
 
 def publish_many(root: str, options: dict[str, str], stage: str, n: int) -> None:
+    lake = Lake(root, options)
     for epoch in range(1, n + 1):
-        publish_failures(
-            Lake(root, options), staged_failures(stage, f"{stage}-{epoch}", epoch=epoch)
-        )
+        publish_failures(lake, staged_failures(stage, f"{stage}-{epoch}", epoch=epoch))
 
 
 def test_two_stages_failing_in_one_batch_at_once_keep_both_sets(lake: Lake) -> None:
