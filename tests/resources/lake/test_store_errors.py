@@ -124,9 +124,9 @@ def test_a_table_that_nobody_changed_is_opened_with_one_request(
     assert "d9" in lake.read("docs")["doc_id"]
 
 
-def test_logs_in_a_bucket_are_checkpointed_every_ten_commits(lake: Lake) -> None:
-    for number in range(12):
+def test_logs_in_a_bucket_are_checkpointed_every_twenty_commits(lake: Lake) -> None:
+    for number in range(21):
         put(lake, f"b{number}", 1, f"d{number}")
     assert [name for name in lake.names("docs/_delta_log") if "checkpoint.parquet" in name]
     other = Lake(lake.root, lake.storage_options)
-    assert all(published_epoch(other, "docs", f"b{number}") == 1 for number in range(12))
+    assert all(published_epoch(other, "docs", f"b{number}") == 1 for number in range(21))
