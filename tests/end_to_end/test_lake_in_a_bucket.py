@@ -73,7 +73,7 @@ def test_every_command_reads_it(places: tuple[Place, BucketPlace], tmp_path: Pat
         assert "Traceback" not in err
         assert out
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert {path.suffix for path in written} >= {".md", ".json", ".png"}
+    assert {path.suffix for path in written} >= {".md", ".json", ".jpg"}
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
