@@ -100,7 +100,7 @@ def test_the_aws_variables_alone_are_enough(places: tuple[Place, BucketPlace]) -
     alone = replace(place, storage_options={}, settings={**place.settings, **environment})
     code, out, err = alone.run("status", "--json")
     assert code == 0, err
-    assert str(len(CHOSEN)) in out
+    assert "quarantined" in out
 
 
 def test_a_document_that_is_released_is_tried_again(places: tuple[Place, BucketPlace]) -> None:
@@ -108,7 +108,8 @@ def test_a_document_that_is_released_is_tried_again(places: tuple[Place, BucketP
     code, _, err = place.run("quarantine", "release", "truncated.pdf")
     assert code == 0, err
     code, out, err = place.run("retry", "truncated.pdf", "--json")
-    assert code == 3, (out, err)
+    assert code == 0, (out, err)
+    assert place.ingest()[0] == 3
     assert place.files()["truncated.pdf"]["error_class"] == "corrupt"
 
 
