@@ -22,6 +22,7 @@ from cli.disk_full import told_of_full_disk
 from cli.exit_codes import ExitCode, of_error
 from cli.terminal import say, warn
 from resources.errors import QuireError
+from resources.lake.store_errors import in_one_line, is_lake_error
 
 _INTERRUPTED = "interrupted; run the same command again and it goes on from here"
 
@@ -104,10 +105,8 @@ def _unexpected(error: BaseException) -> str:
     full = told_of_full_disk(str(error))
     if full is not None:
         return full
-    name = f"{type(error).__name__}: {str(error).strip()[:300]}"
-    if isinstance(error, OSError) or type(error).__module__.startswith(
-        ("polars", "deltalake", "_")
-    ):
+    name = f"{type(error).__name__}: {in_one_line(error)}"
+    if is_lake_error(error) or type(error).__module__.startswith(("polars", "deltalake", "_")):
         return f"the lake cannot be read: {name}. Run quire audit, it names what is missing"
     with tempfile.NamedTemporaryFile(
         "w", prefix="quire-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"

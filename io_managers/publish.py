@@ -24,6 +24,7 @@ from io_managers.versions import COMMIT_TRIES, pause, require_accepted
 from resources.crash_points import reach
 from resources.errors import LakeError, SupersededRunError
 from resources.lake.lake import Lake, delta_schema
+from resources.lake.store_errors import lake_error
 
 
 def transaction_id(table: str, batch: str) -> str:
@@ -34,7 +35,9 @@ def transaction_id(table: str, batch: str) -> str:
 def published_epoch(lake: Lake, table: str, batch: str) -> int | None:
     """The epoch that last published (table, batch); None means never, whatever Dagster says."""
     handle = lake.open(table)
-    return None if handle is None else handle.transaction_version(transaction_id(table, batch))
+    if handle is None:
+        return None
+    return lake.transactions(table, handle).get(transaction_id(table, batch))
 
 
 def claim_epoch(lake: Lake, stage: str, batch: str) -> int:
@@ -63,6 +66,8 @@ def commit_partition(
 
     Only a conflict with another partition's commit is retried. Before each try the table is read
     again and the commit is given up when a run with the same or a greater epoch was there first.
+    After a try that seemed to fail, the same epoch is this run's own: the commit came through, and
+    the answer to it was lost.
 
     Raises:
         SupersededRunError: A newer run has published this partition.
@@ -71,7 +76,9 @@ def commit_partition(
     schema = TABLES[table]
     for attempt in range(COMMIT_TRIES):
         handle = lake.ensure(table)
-        newest = handle.transaction_version(transaction)
+        newest = lake.transactions(table, handle).get(transaction)
+        if attempt and newest == epoch:
+            return handle.version()
         if newest is not None and newest >= epoch:
             raise SupersededRunError(
                 f"superseded_run: {transaction} was published by epoch {newest}, this run has "
@@ -92,10 +99,8 @@ def commit_partition(
             pause(attempt)
             continue
         except (DeltaError, OSError) as error:
-            raise LakeError(
-                f"cannot publish {transaction} to the lake {lake.root}: {error}. Readers still see "
-                "the old rows; mend the lake and run again"
-            ) from error
+            what = f"cannot publish {transaction} (run again, it goes on from here)"
+            raise lake_error(what, lake.root, error) from error
         return _version_of(lake, table)
     raise LakeError(
         f"{transaction} met {COMMIT_TRIES} conflicting commits: too many writers at once"
@@ -199,7 +204,7 @@ def publish_failures(lake: Lake, staged: Staged, *, final: bool = True) -> None:
     partition = {"batch": staged.batch, "stage": staged.stage}
     transaction = f"failures/{staged.batch}/{staged.stage}"
     table = lake.ensure("failures")
-    if not rows and table.transaction_version(transaction) is None:
+    if not rows and transaction not in lake.transactions("failures", table):
         return  # never failed before and not now: no commit is worth its cost
     files = []
     if rows:

@@ -24,6 +24,7 @@ from io_managers.schemas import TABLES, TableSchema
 from resources.crash_points import reach
 from resources.errors import LakeError, SchemaMismatchError
 from resources.lake.lake import Lake
+from resources.lake.store_errors import in_one_line
 
 ROW_GROUP_BYTES = 64 * 2**20
 """Row groups stay under this, so that a reader of one image never holds a batch of them."""
@@ -117,8 +118,8 @@ def _write_parquet(lake: Lake, path: str, data: pl.DataFrame) -> int:
         return _write_file(Path(lake.root) / path, data, options)
     except (OSError, pl.exceptions.ComputeError) as error:
         raise LakeError(
-            f"cannot write to the lake {lake.root}: {error}. Nothing was published; free space "
-            "or mend access, then run again"
+            f"cannot write to the lake {lake.root}: {in_one_line(error)}. Nothing was published; "
+            "free space or mend access, then run again"
         ) from error
 
 

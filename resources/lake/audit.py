@@ -49,11 +49,11 @@ def audit(
 
 def _data_files(snapshot: Snapshot) -> Iterator[Finding]:
     """Files that a table's log names and that are not there."""
-    filesystem, root = snapshot.lake.filesystem()
+    root = snapshot.lake.root
     for name, table in snapshot.tables.items():
         if table is None:
             continue
-        present = set(filesystem.find(f"{root}/{name}"))
+        present = {f"{root}/{path}" for path in snapshot.lake.find(name)}
         for named in pl.DataFrame(table.get_add_actions(flatten=True))["path"]:
             path = f"{root}/{name}/{named}"
             # A listing leaves out a folder that changes under it: each file is asked for again.

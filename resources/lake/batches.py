@@ -90,11 +90,9 @@ def _published(lake: Lake, stage: str, wanted: set[str]) -> _Published:
     with_rows = frozenset({partition["batch"] for partition in table.partitions()} & wanted)
     rest = wanted - with_rows
     remembered = frozenset(_remembered(lake, stage, table_id) & rest) if rest else frozenset()
-    looked_up = frozenset(
-        batch
-        for batch in rest - remembered
-        if table.transaction_version(transaction_id(stage, batch)) is not None
-    )
+    unknown = rest - remembered
+    marks = lake.transactions(stage, table) if unknown else {}
+    looked_up = frozenset(batch for batch in unknown if transaction_id(stage, batch) in marks)
     return _Published(table_id, with_rows, remembered, looked_up)
 
 
@@ -135,7 +133,16 @@ def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
 
 def read_requests(lake: Lake, batch: str) -> Requests:
     """How often a batch was asked for."""
-    held = lake.get(f"_quire/batches/{batch}.json")
+    return read_all_requests(lake, [batch])[batch]
+
+
+def read_all_requests(lake: Lake, batches: Collection[str]) -> dict[str, Requests]:
+    """The same of many batches; of a lake in a bucket, many at once."""
+    held = lake.get_all([f"_quire/batches/{batch}.json" for batch in batches])
+    return {batch: _requests(data) for batch, data in zip(batches, held, strict=True)}
+
+
+def _requests(held: bytes | None) -> Requests:
     if held is None:
         return Requests()
     value = json.loads(held)
@@ -216,8 +223,8 @@ def due_batches(
     """Batches to ask for now: never asked for, or healing after 1, 5 and 30 minutes."""
     now = time.time() if now is None else now
     due = []
-    for batch in sorted(set(unfinished) - set(running)):
-        requests = read_requests(lake, batch)
+    asked = read_all_requests(lake, sorted(set(unfinished) - set(running)))
+    for batch, requests in asked.items():
         waited = abs(now - requests.last)
         if requests.count >= MAX_REQUESTS:
             is_due = waited >= HEAL_AFTER[0] and _progress(lake, batch) != requests.progress
