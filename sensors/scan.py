@@ -18,10 +18,11 @@ from typing import Final
 import polars as pl
 
 from resources.lake.lake import Lake
+from resources.lake.rates import read_rates
 from resources.landing.listing import SIGHTINGS, Listing, list_landing
 from resources.landing.uris import path_of
 from resources.settings import Settings
-from sensors.batching import Cut, CutRule, cut_batches
+from sensors.batching import Cut, cut_batches, rule_for
 from sensors.looks import Memory, Place, is_whole
 from sensors.take import take, unknown
 
@@ -108,7 +109,7 @@ def tick(
     fresh = unknown(lake, listing.sightings)
     looks = memory.look_again(fresh, now, listing.place)
     stable = _stable(looks, settings, now, patient=linger)
-    rule = _rule(settings)
+    rule = rule_for(settings, read_rates(lake, settings), stable.height)
     cuts = cut_batches(stable["n_bytes"], rule)
     ready = _ready(cuts, stable, settings, now, linger=linger)
     n_ready = sum(cut.n_files for cut in ready)
@@ -173,9 +174,3 @@ def _ready(
         return list(cuts)
     waited = now - stable["seen_since"].tail(cuts[-1].n_files).min()  # type: ignore[operator]
     return list(cuts if waited >= settings.batch_linger else cuts[:-1])
-
-
-def _rule(settings: Settings) -> CutRule:
-    return CutRule(
-        settings.batch_seconds, settings.batch_max_docs, settings.workers, settings.layout
-    )
