@@ -118,7 +118,7 @@ def test_only_the_newest_runs_count(
         book_run(lake, f"old{number}", documents=2, text=(1, 9.0))
     assert read_rates(lake, on).text_page > 1
     for number in range(15):
-        book_run(lake, f"new{number}", documents=2, text=(1, 0.3))
+        book_run(lake, f"new{number}", documents=20, text=(1, 0.3))
     rates = read_rates(lake, on)
     assert rates.n_runs == 15
     assert rates.text_page == pytest.approx(0.3, rel=0.1)
