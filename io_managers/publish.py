@@ -20,6 +20,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from io_managers.checkpoints import forget_spent
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged, StagedFile, check_keys, stage_file
+from io_managers.usage import settle
 from io_managers.versions import COMMIT_TRIES, pause, require_accepted
 from resources.crash_points import reach
 from resources.errors import LakeError, SupersededRunError
@@ -241,3 +242,5 @@ def publish_staged(lake: Lake, staged: Staged) -> None:
         publish_failures(lake, staged)
     reach("publish.before_forget")
     forget_spent(lake, staged.stage, staged.batch, staged.epoch)
+    reach("publish.before_usage")
+    settle(lake, staged)

@@ -27,6 +27,7 @@ from io_managers.publish import claim_epoch, partition_files, published_epoch
 from io_managers.resume import Resumed, resume
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged, StagedFile, lake_frame, stage_file
+from io_managers.usage import Work
 from io_managers.versions import StageVersion, register, require_accepted
 from resources.crash_points import reach
 from resources.lake.lake import Lake
@@ -73,6 +74,7 @@ class StageRun:
         self.epoch = claim_epoch(lake, self.stage, batch)
         reach("stage.epoch_claimed")
         self.counts: Counter[str] = Counter()
+        self.work = Work()
         self.now = datetime.now(UTC)
         mark = published_epoch(lake, self.stage, batch)
         self._published = mark is not None
@@ -328,4 +330,6 @@ class StageRun:
             cleared=self.failures.cleared(),
             counts=dict(self.counts),
             unchanged=not self._changed,
+            run_id=self.run_id,
+            work=self.work,
         )

@@ -27,6 +27,8 @@ _KNOWN: Final = {
     "QUIRE_BUDGET_USD", "QUIRE_BUDGET_TOKENS", "QUIRE_EXECUTOR", "QUIRE_CORPUS", "QUIRE_GOLDEN",
     "QUIRE_MAX_BATCHES", "QUIRE_WEBHOOK",
 }  # fmt: skip
+_BATCH_SECONDS: Final = {"local": 300, "k8s": 2_400}
+"""A run costs a second or three locally, and on Kubernetes 16 s and more before it begins."""
 _FOR_TESTS: Final = {crash_points.VARIABLE}
 
 
@@ -228,7 +230,9 @@ def _parse(read: _Reader, root: Path) -> Settings:
         worker_memory_mb=read.whole("QUIRE_WORKER_MEMORY_MB", 4096, least=512),
         page_timeout=read.number("QUIRE_PAGE_TIMEOUT", 60, least=0.1),
         doc_timeout=read.number("QUIRE_DOC_TIMEOUT", 1800, least=0.1),
-        batch_seconds=read.number("QUIRE_BATCH_SECONDS", 300, least=1),
+        batch_seconds=read.number(
+            "QUIRE_BATCH_SECONDS", _BATCH_SECONDS[read.text("QUIRE_EXECUTOR", "local")], least=1
+        ),
         batch_linger=read.number("QUIRE_BATCH_LINGER", 20, least=0),
         batch_max_docs=read.whole("QUIRE_BATCH_MAX_DOCS", 1000, least=1),
         stable_seconds=read.number("QUIRE_STABLE_SECONDS", 5, least=0),

@@ -20,6 +20,7 @@ from io_managers.failure_ledger import Subject
 from io_managers.schemas import FILES
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
+from io_managers.usage import sized
 from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
 from resources.landing.copies import Copies, Wanted
 from resources.workers.pool import Task
@@ -77,6 +78,7 @@ def build_files(context: StageContext) -> Staged:
         if row["status"] == "failed":
             run.fail(Subject(found["doc_id"], uri), found["error_class"], found["error"])
         run.counts["files"] += 1
+        run.work.did(sized("files", sighting["n_bytes"]))
         run.counts[f"files_{row['status']}"] += 1
         run.counts["pages"] += 0 if duplicate else found.get("n_pages") or 0
     run.counts["carried"] = len(carried)

@@ -17,7 +17,7 @@ from io_managers.schemas import TABLES
 from resources.errors import LakeError
 from resources.lake.batches import all_batches, finished_batches
 from resources.lake.compaction import Swap, compact_table
-from resources.lake.lake import Lake
+from resources.lake.lake import LOG_CHECKPOINT_COMMITS, Lake
 from resources.lake.sweeping import (
     spent_checkpoints,
     spent_epochs,
@@ -28,9 +28,6 @@ from resources.lake.sweeping import (
 
 KEEP_HOURS: Final = 7 * 24
 """Files that a commit replaced stay this long, for readers of an earlier version."""
-LOG_CHECKPOINT_COMMITS: Final = 20
-"""Opening a table reads every commit since the log's last checkpoint; Delta makes one itself at
-every hundredth."""
 
 
 @dataclass
