@@ -1,8 +1,8 @@
 """Ingestion run to its end in this process: the scan, manifest, batches and assets of the sensor.
 
-Here: ticking until nothing waits, running each batch as a real Dagster run, again while a failure
-may be mended, and waiting for batches that another run holds. Not here: what is printed
-(`ingest.py`) or how an interrupt is heard (`interrupts.py`).
+Here: running each batch as a real Dagster run, again while a failure may be mended, and waiting for
+batches that another run holds. Not here: taking files (`submission.py`), what is printed
+(`ingest.py`), or how an interrupt is heard (`interrupts.py`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import dagster as dg
 
 from cli.disk_full import told_of_full_disk
 from cli.interrupts import noting_interrupts
+from cli.submission import submit_all
 from definitions import INGEST_JOB, build_defs
 from io_managers.schemas import STAGES
 from resources.crash_points import reach
-from resources.errors import MAX_ATTEMPTS, SettingError
+from resources.errors import MAX_ATTEMPTS
 from resources.lake.batches import (
     all_batches,
     finished_batches,
@@ -41,10 +42,7 @@ from sensors.runs import (
     running_batches,
     this_process,
 )
-from sensors.scan import Tick, tick
 
-MAX_WAIT_SECONDS = 120.0
-"""How long `quire ingest` waits for files still being written; the sensor takes the rest."""
 ELSEWHERE: Final = "elsewhere"
 """Reported as the stage of a batch that another run holds: stages published, of all stages."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
@@ -62,12 +60,21 @@ class Ingested:
     batches: list[str] = field(default_factory=list)
     runs: int = 0
     failed_runs: dict[str, str] = field(default_factory=dict)
+    job_id: str = ""
     covered: frozenset[str] = frozenset()
     """Batches that this command answered for; others may have come since, and are in work."""
 
 
-def ingest(settings: Settings, locations: Sequence[str], progress: Progress) -> Ingested:
+def ingest(
+    settings: Settings, locations: Sequence[str], progress: Progress, job_id: str | None = None
+) -> Ingested:
     """Take every PDF below the locations and run every batch that is not finished.
+
+    Args:
+        settings: Of the lake and of every stage.
+        locations: Folders, single PDFs, or object-store prefixes.
+        progress: Told how far stages have come.
+        job_id: The id of the submission, where it was told to somebody before.
 
     Raises:
         QuireError: The landing zone or the lake cannot be used at all.
@@ -75,8 +82,15 @@ def ingest(settings: Settings, locations: Sequence[str], progress: Progress) -> 
     """
     lake = Lake(settings.lake, settings.storage_options)
     lake.check_writable()
-    result = Ingested()
-    _tick_until_taken(lake, settings, locations, result)
+    submitted = submit_all(lake, settings, locations, job_id)
+    result = Ingested(
+        seen=submitted.job.n_seen,
+        taken=submitted.job.n_new,
+        waiting=submitted.job.n_waiting,
+        left=submitted.last.left,
+        batches=list(submitted.batches),
+        job_id=submitted.job.job_id,
+    )
     result.covered = frozenset(all_batches(lake))
     todo = unfinished_batches(lake)
     todo += [batch for batch in retryable_batches(lake) if batch not in todo]
@@ -86,24 +100,6 @@ def ingest(settings: Settings, locations: Sequence[str], progress: Progress) -> 
             add_partitions(instance, todo)
             _Batches(lake, instance, job, progress, result).run_all(todo)
     return result
-
-
-def _tick_until_taken(
-    lake: Lake, settings: Settings, locations: Sequence[str], result: Ingested
-) -> None:
-    deadline = time.monotonic() + MAX_WAIT_SECONDS
-    while True:
-        seen: Tick = tick(lake, settings, locations, linger=False)
-        result.seen, result.waiting, result.left = seen.n_seen, seen.n_waiting, seen.left
-        result.taken += seen.n_taken
-        result.batches += seen.batches
-        if not seen.n_seen:
-            raise SettingError(
-                f"no PDFs under {', '.join(locations)}: put some there, or give another folder"
-            )
-        if not seen.n_waiting or time.monotonic() > deadline:
-            return
-        time.sleep(max(settings.stable_seconds, 0.05))
 
 
 def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:

@@ -19,9 +19,11 @@ from resources.lake.batches import (
 )
 from resources.lake.batches import unfinished_batches as find_unfinished
 from resources.lake.lake import Lake
+from resources.lake.pause import paused
 from resources.settings import Settings
 from sensors.runs import NO_RUN_RETRIES, add_partitions, end_lost_runs, running_batches
 from sensors.scan import tick
+from sensors.submit import submit
 
 RUNS_A_TICK = 25
 """A run request costs 0.17 s of tick, and a tick must end within 20 s."""
@@ -39,6 +41,9 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
     )
     def _new_pdfs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         lake = Lake(settings.lake, settings.storage_options)
+        held = paused(lake)
+        if held is not None:
+            return dg.SensorResult(skip_reason=held.message)
         seen = tick(lake, settings, [settings.landing], linger=True)
         unfinished = find_unfinished(lake)
         add_partitions(context.instance, unfinished)
@@ -77,12 +82,13 @@ def ingest_now_job(settings: Settings) -> dg.JobDefinition:
     @dg.op(name="cut_batches", description="Two looks at the landing zone, then batches at once")
     def _cut_batches(context: dg.OpExecutionContext) -> None:
         lake = Lake(settings.lake, settings.storage_options)
-        seen = tick(lake, settings, [settings.landing], linger=False)
-        if seen.n_waiting:
-            time.sleep(settings.stable_seconds)
-            seen = tick(lake, settings, [settings.landing], linger=False)
-        add_partitions(context.instance, list(seen.batches))
-        context.log.info("%s; the new_pdfs sensor asks for their runs next", seen.message)
+        look_again = settings.stable_seconds
+        submitted = submit(lake, settings, [settings.landing], source="ui", patience=look_again)
+        add_partitions(context.instance, list(submitted.batches))
+        held = paused(lake)
+        runs = "the new_pdfs sensor asks for their runs next" if held is None else held.message
+        context.log.info("%s; %s", submitted.message, runs)
+        context.add_output_metadata({"job_id": submitted.job.job_id})
 
     @dg.job(
         name="ingest_now",
