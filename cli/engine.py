@@ -7,6 +7,7 @@ batches that another run holds. Not here: taking files (`submission.py`), what i
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections import Counter
@@ -19,10 +20,11 @@ import dagster as dg
 from cli.disk_full import told_of_full_disk
 from cli.interrupts import noting_interrupts
 from cli.submission import submit_all
+from cli.terminal import warn
 from definitions import INGEST_JOB, build_defs
 from io_managers.schemas import STAGES
 from resources.crash_points import reach
-from resources.errors import MAX_ATTEMPTS
+from resources.errors import MAX_ATTEMPTS, QuireError
 from resources.lake.batches import (
     all_batches,
     finished_batches,
@@ -34,6 +36,7 @@ from resources.lake.batches import (
 from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.telemetry.progress import Progress
+from sensors.notifications import EndedRun, tell_of_run, why_failed
 from sensors.runs import (
     NO_RUN_RETRIES,
     PROCESS_TAG,
@@ -63,6 +66,20 @@ class Ingested:
     job_id: str = ""
     covered: frozenset[str] = frozenset()
     """Batches that this command answered for; others may have come since, and are in work."""
+
+
+class _Warnings(logging.Handler):
+    """What modules log for a person to see, as lines of a command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line on stderr."""
+        warn(record.getMessage())
+
+
+def _log() -> logging.Logger:
+    log = logging.Logger("quire")  # noqa: LOG001  # of this command alone, and below no other
+    log.addHandler(_Warnings(logging.WARNING))
+    return log
 
 
 def ingest(
@@ -98,7 +115,7 @@ def ingest(
         job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
         with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
             add_partitions(instance, todo)
-            _Batches(lake, instance, job, progress, result).run_all(todo)
+            _Batches(settings, lake, instance, job, progress, result).run_all(todo)
     return result
 
 
@@ -121,6 +138,7 @@ def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
 class _Batches:
     """The batches of one `quire ingest`, run here or waited for."""
 
+    settings: Settings
     lake: Lake
     instance: dg.DagsterInstance
     job: dg.JobDefinition
@@ -201,7 +219,18 @@ class _Batches:
                 self._end(run_id)
             if interrupted():
                 raise KeyboardInterrupt
-        return None if outcome.success else _why(outcome)
+        error = None if outcome.success else _why(outcome)
+        self._tell(EndedRun(run_id, batch, error))
+        return error
+
+    def _tell(self, run: EndedRun) -> None:
+        """Tell a webhook of a run; the terminal has its own words. Nothing of it fails the run."""
+        if self.settings.webhook is None:
+            return
+        try:
+            tell_of_run(self.lake, self.settings, self.instance, run, _log())
+        except QuireError as error:
+            warn(f"{run.batch}: no notification could be kept: {error}")
 
     def _end(self, run_id: str) -> None:
         """See that a run that was left in the middle does not stay STARTED."""
@@ -211,16 +240,10 @@ class _Batches:
 
 
 def _why(outcome: dg.ExecuteInProcessResult) -> str:
-    """The first failed step's own words."""
-    for event in outcome.all_events:
-        if event.is_step_failure and event.step_failure_data.error is not None:
-            error = event.step_failure_data.error
-            cause = error.cause or error
-            text = event.step_failure_data.user_failure_data
-            if text is not None and text.description:
-                return f"{event.step_key}: {text.description}"
-            message = cause.message.strip()
-            if message.startswith("resources.errors."):  # our own: the text says the mend
-                return f"{event.step_key}: {message.partition(': ')[2]}"
-            return f"{event.step_key}: {told_of_full_disk(message) or message}"
-    return "the run failed: see it in the UI (make dev)"
+    """Why a run failed, for people."""
+    why = why_failed(outcome.all_events)
+    step, _, message = why.partition(": ")
+    full = told_of_full_disk(message)
+    if full is not None:
+        return f"{step}: {full}"
+    return why or "the run failed: see it in the UI (make dev)"

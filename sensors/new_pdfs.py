@@ -21,6 +21,7 @@ from resources.lake.batches import unfinished_batches as find_unfinished
 from resources.lake.lake import Lake
 from resources.lake.pause import paused
 from resources.settings import Settings
+from sensors.notifications import make_outbox, tell_of_stuck
 from sensors.runs import NO_RUN_RETRIES, add_partitions, end_lost_runs, running_batches
 from sensors.scan import tick
 from sensors.submit import submit
@@ -41,6 +42,8 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
     )
     def _new_pdfs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         lake = Lake(settings.lake, settings.storage_options)
+        outbox = make_outbox(lake, settings, context.log)
+        outbox.deliver()
         held = paused(lake)
         if held is not None:
             return dg.SensorResult(skip_reason=held.message)
@@ -68,6 +71,7 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         if stuck:
             message += f"; STUCK: {', '.join(stuck[:5])} (see their runs, then quire retry --batch)"
             context.log.error(message)
+            tell_of_stuck(lake, outbox, stuck)
         if requests:
             context.log.info(message)
             return dg.SensorResult(run_requests=requests)

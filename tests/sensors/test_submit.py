@@ -9,12 +9,14 @@ import polars as pl
 import pytest
 
 from resources.errors import SettingError
-from resources.lake.jobs import job_report, read_job
+from resources.lake.jobs import close_job, job_report, open_job, read_job
 from resources.lake.lake import Lake
 from resources.lake.states import LakeStates
+from resources.landing.listing import SIGHTINGS
 from resources.settings import Settings
 from sensors.scan import tick
 from sensors.submit import Submission, submit
+from tests.lakes import NOW
 
 
 def drop(settings: Settings, *names: str, data: bytes = b"%PDF-1.4 x\n%%EOF\n") -> None:
@@ -92,14 +94,10 @@ def test_an_interrupt_while_files_are_taken_is_on_the_record(
 
 
 def test_200_000_sightings_are_a_small_object(lake: Lake) -> None:
-    from resources.lake.jobs import close_job, open_job
-    from resources.landing.listing import SIGHTINGS
-    from tests.lakes import NOW
-
     uris = [f"file:///landing/of/some/length/{n:06d}.pdf" for n in range(200_000)]
     seen = pl.DataFrame({"uri": uris}).with_columns(
         n_bytes=pl.lit(1000), etag=pl.lit(None), mtime=pl.lit(NOW)
     )
-    job = close_job(lake, open_job(lake, "cli", ["/landing"]), seen.cast(dict(SIGHTINGS)))
+    job = close_job(lake, open_job(lake, "cli", ["/landing"]), seen.cast(SIGHTINGS))
     assert (lake.size(f"_quire/jobs/{job.job_id}.parquet") or 0) < 4 * 2**20
     assert len(lake.get(f"_quire/jobs/{job.job_id}.json") or b"") < 1000

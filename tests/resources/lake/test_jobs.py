@@ -124,7 +124,7 @@ def test_objects_are_known_by_their_etag_alone(lake: Lake) -> None:
     publish_batch(lake, BATCH, [Pdf("a.pdf")])
     rewrite(lake, "manifest", set_where("etag", "tag", pl.lit(value=True)))
     seen = sightings(Pdf("a.pdf")).with_columns(etag=pl.lit("tag"), mtime=pl.lit(None))
-    job = close_job(lake, open_job(lake, "cli", ["s3://x"]), seen.cast(dict(SIGHTINGS)))
+    job = close_job(lake, open_job(lake, "cli", ["s3://x"]), seen.cast(SIGHTINGS))
     assert report(lake, job).state == "done"
 
 
