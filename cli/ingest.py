@@ -117,7 +117,7 @@ def _detach(settings: Settings, locations: Sequence[str], job_id: str, *, as_jso
     if submitted.batches:
         say(f"batches: {', '.join(submitted.batches)}")
     if held is not None:
-        say(f"{held.message}: then the sensor of make dev runs them")
+        say(f"{held.message}; then the sensor of make dev runs them")
     elif daemon:
         say("the sensor of make dev runs them")
     else:
