@@ -135,6 +135,8 @@ class WebhookNotifier:
         # It and requests cost a tenth of a second to import, and most commands notify nobody.
         import stamina
 
+        # Beside structlog it would print each retry to stdout, into a command's JSON.
+        stamina.instrumentation.set_on_retry_hooks(())
         try:
             for attempt in stamina.retry_context(
                 on=_BusyError, attempts=_ATTEMPTS, timeout=_ALL_TRIES_SECONDS, wait_initial=0.2

@@ -45,12 +45,15 @@ def kept(lake: Lake, place: str) -> list[str]:
     return lake.names(f"{FOLDER}/{place}")
 
 
-def test_a_receiver_that_is_busy_hears_it_a_moment_later(lake: Lake) -> None:
+def test_a_receiver_that_is_busy_hears_it_a_moment_later(
+    lake: Lake, capfd: pytest.CaptureFixture[str]
+) -> None:
     with receiving(503, 429, 204) as receiver:
         outbox(lake, receiver).announce(notice())
         outbox(lake, receiver).announce(notice())  # another process saw the same run
     assert [told["id"] for told in receiver.heard] == ["run-1"]
     assert receiver.n_asked == 3
+    assert capfd.readouterr().out == ""  # where a command prints its JSON
     assert (kept(lake, "waiting"), kept(lake, "told"), kept(lake, "sending")) == ([], ["run-1"], [])
 
 
