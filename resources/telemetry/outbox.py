@@ -25,8 +25,8 @@ GIVE_UP_SECONDS: Final = 3 * 86400.0
 """A receiver that is away over a long weekend misses nothing."""
 MAX_KEPT: Final = 1000
 """Notifications that wait, and as many that were given up; of more, the oldest go."""
-AT_ONCE: Final = 10
-"""Sent by one call: a tick has other things to do."""
+_DELIVER_SECONDS: Final = 10.0
+"""One call begins no further sending after this: a tick has 20 s, and other things to do."""
 _LEASE_SECONDS: Final = 120.0
 _AWAY_SECONDS: Final = (30.0, 60.0, 300.0, 900.0, 3600.0)
 
@@ -82,12 +82,12 @@ class Outbox:
         if not self._notifier.keeps or self._is_away(now):
             return 0
         waiting = self._waiting()
-        heard = 0
+        heard, until = 0, time.monotonic() + _DELIVER_SECONDS
         for number, (event_id, value) in enumerate(waiting):
             old = abs(now - value["kept_at"]) > GIVE_UP_SECONDS
             if old or number < len(waiting) - MAX_KEPT:
                 self._give_up(event_id, value)
-            elif heard < AT_ONCE and self._lease(event_id, now):
+            elif time.monotonic() < until and self._lease(event_id, now):
                 if not self._send(event_id, value, now):
                     break
                 heard += 1
@@ -96,10 +96,21 @@ class Outbox:
     def _waiting(self) -> list[tuple[str, dict[str, Any]]]:
         found = []
         for event_id in self._lake.names(f"{FOLDER}/waiting"):
-            held = self._lake.get(f"{FOLDER}/waiting/{event_id}")
-            if held is not None:
-                found.append((event_id, json.loads(held)))
+            value = self._read(f"waiting/{event_id}")
+            if "notification" in value:
+                found.append((event_id, value))
         return sorted(found, key=lambda item: float(item[1]["kept_at"]))
+
+    def _read(self, name: str) -> dict[str, Any]:
+        """A small record; empty when it is not there. A damaged one is removed, and said so."""
+        held = self._lake.get(f"{FOLDER}/{name}")
+        try:
+            value: dict[str, Any] = {} if held is None else json.loads(held)
+        except ValueError:
+            self._log.exception("%s/%s was damaged, and is removed", FOLDER, name)
+            self._lake.delete(f"{FOLDER}/{name}")
+            return {}
+        return value
 
     def _send(self, event_id: str, value: dict[str, Any], now: float) -> bool:
         """One notification; False when it was not heard."""
@@ -124,8 +135,8 @@ class Outbox:
         path = f"{FOLDER}/sending/{event_id}"
         mine = _packed({"since": now})
         if not self._lake.put_new(path, mine):
-            held = self._lake.get(path)
-            if held is not None and abs(now - json.loads(held)["since"]) < _LEASE_SECONDS:
+            since = self._read(f"sending/{event_id}").get("since")
+            if since is not None and abs(now - since) < _LEASE_SECONDS:
                 return False
             self._lake.put(path, mine)  # its process died
         # Another may have sent it and taken its lease back since we listed.
@@ -147,12 +158,11 @@ class Outbox:
 
     def _is_away(self, now: float) -> bool:
         """Whether the receiver did not answer lately; times never lie far ahead."""
-        held = self._lake.get(f"{FOLDER}/away.json")
-        return held is not None and now < json.loads(held)["until"] < now + 2 * _AWAY_SECONDS[-1]
+        until = self._read("away.json").get("until", now)
+        return bool(now < until < now + 2 * _AWAY_SECONDS[-1])
 
     def _note_away(self, now: float) -> None:
-        held = self._lake.get(f"{FOLDER}/away.json")
-        times = json.loads(held)["times"] if held is not None else 0
+        times = int(self._read("away.json").get("times", 0))
         until = now + _AWAY_SECONDS[min(times, len(_AWAY_SECONDS) - 1)]
         self._lake.put(f"{FOLDER}/away.json", _packed({"times": times + 1, "until": until}))
 

@@ -91,6 +91,15 @@ def test_a_receiver_that_is_gone_for_days_is_given_up_and_nothing_is_lost(
     assert "s3cret" not in caplog.text
 
 
+def test_damaged_records_stop_nothing(lake: Lake) -> None:
+    with receiving() as receiver:
+        for name in ("waiting/run-0", "sending/run-1", "away.json"):
+            lake.put(f"{FOLDER}/{name}", b"{")
+        outbox(lake, receiver).announce(notice())
+        assert [told["id"] for told in receiver.heard] == ["run-1"]
+    assert kept(lake, "waiting") == []
+
+
 def test_one_that_another_process_is_sending_is_left_to_it_until_it_died(lake: Lake) -> None:
     with receiving() as receiver:
         box = outbox(lake, receiver)
