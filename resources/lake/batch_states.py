@@ -45,12 +45,14 @@ def batch_states(lake: Lake, running_batches: Collection[str] = ()) -> pl.DataFr
     )
     names = manifest["batch"].to_list()
     published = {stage: published_batches(lake, stage, names) for stage in STAGES}
+    # One listing: reading a record a batch is a request each where the lake is a bucket.
+    noted = {name.removesuffix(".json") for name in lake.names("_quire/batches")}
     rows: list[dict[str, Any]] = []
     for row in manifest.to_dicts():
         batch = row["batch"]
         stages = [stage for stage in STAGES if batch in published[stage]]
         finished = len(stages) == len(STAGES)
-        asked = Requests() if finished else read_requests(lake, batch)
+        asked = Requests() if finished or batch not in noted else read_requests(lake, batch)
         last = datetime.fromtimestamp(asked.last, UTC) if asked.count else None
         rows.append(
             {
