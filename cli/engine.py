@@ -37,10 +37,10 @@ from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.telemetry.progress import Progress
 from sensors.notifications import EndedRun, tell_of_run, why_failed
+from sensors.partitions import add_partitions
 from sensors.runs import (
     NO_RUN_RETRIES,
     PROCESS_TAG,
-    add_partitions,
     end_lost_runs,
     running_batches,
     this_process,

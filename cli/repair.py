@@ -12,8 +12,9 @@ import polars as pl
 from cli.instance import existing_home, running_batches
 from cli.options import Opened
 from resources.lake.batch_states import batch_states
-from resources.lake.batches import all_batches, forget_requests
+from resources.lake.batches import all_batches, finished_batches, forget_requests
 from resources.lake.lake import Lake
+from resources.lake.live import retired
 from resources.lake.maintenance import sweep
 
 
@@ -42,7 +43,8 @@ def _dagster(home: Path, lake: Lake) -> list[str]:
     import dagster as dg  # over a second, so only where an instance is
 
     from assets.partitions import PARTITIONS_NAME
-    from sensors.runs import add_partitions, end_lost_runs
+    from sensors.partitions import add_partitions
+    from sensors.runs import end_lost_runs
     from sensors.runs import running_batches as batches_in_runs
 
     with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -50,7 +52,8 @@ def _dagster(home: Path, lake: Lake) -> list[str]:
         # Partitions first: a batch is in the manifest before it is a partition.
         known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
         batches = all_batches(lake)
-        missing = [batch for batch in batches if batch not in known]
+        away = set(retired(batches, finished_batches(lake, batches)))
+        missing = [batch for batch in batches if batch not in known and batch not in away]
         if missing:
             add_partitions(instance, missing)
             done += [f"partition {batch} was added" for batch in missing]

@@ -11,11 +11,13 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from cli.options import JsonOption, LakeOption, open_lake
+from cli.instance import existing_home
+from cli.options import JsonOption, LakeOption, Opened, open_lake
 from cli.terminal import say, say_json
 from resources.errors import QuireError, SettingError
 from resources.lake.batches import forget_requests, retryable_batches
 from resources.lake.find import Found, find
+from resources.lake.live import pin
 from resources.lake.states import LakeStates
 
 
@@ -49,6 +51,9 @@ def retry(
     for name in asked:
         forget_requests(opened.lake, name)
     idle = [name for name in wanted if name not in useful]
+    if idle:
+        pin(opened.lake, idle)
+        _put_back(opened, idle)
     if as_json:
         say_json({"lake": opened.lake.root, "asked_again": asked, "nothing_to_retry": idle})
         return
@@ -59,6 +64,18 @@ def retry(
             f"{name} has nothing to retry: every stage is published; to do it over, materialise "
             "it in the Dagster UI (make dev)"
         )
+
+
+def _put_back(opened: Opened, batches: list[str]) -> None:
+    """See that old batches, which left Dagster's partition set, can be materialised there."""
+    home = existing_home(opened.settings)
+    if home is not None:
+        import dagster as dg  # over a second, so only where an instance is
+
+        from sensors.partitions import add_partitions
+
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            add_partitions(instance, batches)
 
 
 def _batch_of(found: Found) -> str:

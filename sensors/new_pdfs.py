@@ -1,7 +1,7 @@
 """The `new_pdfs` sensor and the `ingest_now` job: Dagster's shells of ingestion.
 
 Here: translating one tick into partitions and run requests. Not here: what a tick decides
-(`scan.py`, `batching.py`) or which batches are due (`resources/lake/batches.py`).
+(`scan.py`, `batching.py`), or which runs are asked for (`asking.py`).
 """
 
 import time
@@ -9,25 +9,28 @@ import time
 import dagster as dg
 
 from resources.crash_points import reach
+from resources.errors import SettingError
 from resources.lake.batches import (
-    due_batches,
-    is_stuck,
+    all_batches,
+    finished_batches,
     note_interrupted,
-    read_requests,
     record_request,
     retryable_batches,
 )
-from resources.lake.batches import unfinished_batches as find_unfinished
 from resources.lake.lake import Lake
+from resources.lake.live import pinned, retired
 from resources.lake.pause import paused
 from resources.settings import Settings
+from sensors.asking import asks, room_for
 from sensors.notifications import make_outbox, tell_of_stuck
-from sensors.runs import NO_RUN_RETRIES, add_partitions, end_lost_runs, running_batches
+from sensors.partitions import add_partitions, retire_partitions
+from sensors.runs import NO_RUN_RETRIES, end_lost_runs, running_batches
 from sensors.scan import tick
 from sensors.submit import submit
 
-RUNS_A_TICK = 25
-"""A run request costs 0.17 s of tick, and a tick must end within 20 s."""
+LISTING_SECONDS = 10.0
+"""Of a tick's 20 s: a longer listing goes on at the next tick."""
+_PRIORITY = "dagster/priority"
 
 
 def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
@@ -47,27 +50,24 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         held = paused(lake)
         if held is not None:
             return dg.SensorResult(skip_reason=held.message)
-        seen = tick(lake, settings, [settings.landing], linger=True)
-        unfinished = find_unfinished(lake)
-        add_partitions(context.instance, unfinished)
-        for run_id, batch in end_lost_runs(context.instance).items():
-            context.log.error("run %s was ended: no process works on it any more", run_id)
-            note_interrupted(lake, batch)
+        _end_lost(context, lake)
         running = running_batches(context.instance)
-        wanted = {*unfinished, *retryable_batches(lake)}
-        due = due_batches(lake, wanted, running)[:RUNS_A_TICK]
-        stuck = [
-            batch
-            for batch in unfinished
-            if batch not in running and is_stuck(read_requests(lake, batch))
-        ]
+        batches = all_batches(lake)
+        finished = finished_batches(lake, batches)
+        unfinished = [batch for batch in batches if batch not in finished]
+        room, stuck = room_for(lake, unfinished, running, settings.max_batches)
+        message, made = _take(context, lake, settings, room)
+        wanted = asks(lake, [*unfinished, *made], running)
+        add_partitions(context.instance, [*unfinished, *made, *(ask.batch for ask in wanted)])
         requests = []
-        for batch in due:
-            record_request(lake, batch, time.time())
+        for ask in wanted:
+            record_request(lake, ask.batch, time.time())
             reach("run.before_start")
-            tags = {"quire/source": "new_pdfs", **NO_RUN_RETRIES}
-            requests.append(dg.RunRequest(partition_key=batch, tags=tags))
-        message = f"{seen.message}; {len(due)} runs asked for"
+            tags = {"quire/source": "new_pdfs", _PRIORITY: str(ask.priority), **NO_RUN_RETRIES}
+            requests.append(dg.RunRequest(partition_key=ask.batch, tags=tags))
+        settled = finished - {*retryable_batches(lake), *running} - pinned(lake)
+        retire_partitions(context.instance, retired(batches, settled))
+        message += f"; {len(running)} batches in runs, {len(requests)} runs asked for"
         if stuck:
             message += f"; STUCK: {', '.join(stuck[:5])} (see their runs, then quire retry --batch)"
             context.log.error(message)
@@ -80,6 +80,26 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
     return _new_pdfs
 
 
+def _end_lost(context: dg.SensorEvaluationContext, lake: Lake) -> None:
+    for run_id, batch in end_lost_runs(context.instance).items():
+        context.log.error("run %s was ended: no process works on it any more", run_id)
+        note_interrupted(lake, batch)
+
+
+def _take(
+    context: dg.SensorEvaluationContext, lake: Lake, settings: Settings, room: int
+) -> tuple[str, tuple[str, ...]]:
+    """One look at the landing zone; when that is gone, batches that are there go on without it."""
+    try:
+        seen = tick(
+            lake, settings, [settings.landing], linger=True, room=room, seconds=LISTING_SECONDS
+        )
+    except SettingError as error:
+        context.log.error(str(error))  # noqa: TRY400 - our own words, and no traceback
+        return f"nothing taken: {error}", ()
+    return seen.message, seen.batches
+
+
 def ingest_now_job(settings: Settings) -> dg.JobDefinition:
     """A job for the UI: cut what lies in the landing zone into batches without waiting."""
 
@@ -88,7 +108,7 @@ def ingest_now_job(settings: Settings) -> dg.JobDefinition:
         lake = Lake(settings.lake, settings.storage_options)
         look_again = settings.stable_seconds
         submitted = submit(lake, settings, [settings.landing], source="ui", patience=look_again)
-        add_partitions(context.instance, list(submitted.batches))
+        add_partitions(context.instance, submitted.batches)
         held = paused(lake)
         runs = "the new_pdfs sensor asks for their runs next" if held is None else held.message
         context.log.info("%s; %s", submitted.message, runs)

@@ -16,9 +16,6 @@ from typing import Final
 import dagster as dg
 import psutil
 
-from assets.partitions import PARTITIONS_NAME
-from resources.crash_points import reach
-
 PROCESS_TAG: Final = "quire/process"
 NO_RUN_RETRIES: Final[Mapping[str, str]] = {"dagster/max_retries": "0"}
 """On every run that Quire asks for: the sensor heals by itself, and a run retried by Dagster too
@@ -31,7 +28,6 @@ _WORKING: Final = (
     dg.DagsterRunStatus.CANCELING,
 )
 _WAITING: Final = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
-_ADD_AT_ONCE: Final = 10_000
 _RETRY_SECONDS: Final = 120.0
 """The daemon launches a run's retry within seconds of its failure; after this it never will."""
 _LAUNCHED_HERE: Final = ".dagster/grpc_info"
@@ -58,16 +54,6 @@ def running_batches(instance: dg.DagsterInstance) -> set[str]:
         retried = instance.get_runs(filters=failed)
         runs += [run for run in retried if run.is_complete_and_waiting_to_retry]
     return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}
-
-
-def add_partitions(instance: dg.DagsterInstance, batches: list[str]) -> None:
-    """Add batches to the partition set in bulk; the request in a result checks them one by one."""
-    reach("partitions.before_add")
-    known = set(instance.get_dynamic_partitions(PARTITIONS_NAME))
-    fresh = [batch for batch in batches if batch not in known]
-    for first in range(0, len(fresh), _ADD_AT_ONCE):
-        instance.add_dynamic_partitions(PARTITIONS_NAME, fresh[first : first + _ADD_AT_ONCE])
-    reach("partitions.after_add")
 
 
 def this_process() -> str:

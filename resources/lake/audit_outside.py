@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from resources.lake.audit_leftovers import REPAIR, Leftovers
 from resources.lake.batch_states import batch_states
 from resources.lake.lake import Lake
+from resources.lake.live import retired
 from resources.lake.snapshot import Finding
 
 
@@ -32,7 +33,8 @@ def audit_outside(lake: Lake, outside: Outside, running: Collection[str] = ()) -
     if outside.partitions is None:
         return Leftovers((), tuple(notes))
     states = dict(batch_states(lake, running).select("batch", "state").iter_rows())
-    for batch in sorted(states.keys() - outside.partitions):
+    away = retired(states, [batch for batch, state in states.items() if state == "finished"])
+    for batch in sorted(states.keys() - outside.partitions - set(away)):
         finding = Finding(
             "partition_missing",
             batch,

@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from resources.errors import SettingError
@@ -22,8 +24,11 @@ from resources.lake.batches import (
     unfinished_batches,
 )
 from resources.lake.lake import Lake
+from resources.landing.listing import SIGHTINGS
 from resources.settings import Settings
+from sensors.batching import CutRule, cut_batches
 from sensors.scan import Tick, tick
+from sensors.take import take, unknown
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -193,3 +198,66 @@ def test_a_batch_heals_after_1_5_and_30_minutes_and_then_is_stuck(
     assert is_stuck(read_requests(lake, batch), now + 10**6)
     forget_requests(lake, batch)
     assert due_batches(lake, [batch], [], now) == [batch]
+
+
+def test_a_long_listing_goes_on_at_the_next_tick(lake: Lake, settings: Settings) -> None:
+    names_ = [f"{n // 1000}/{n:05d}.pdf" for n in range(3_500)]
+    drop(settings, *names_)
+    ticks: list[Tick] = []
+    while not ticks or not ticks[-1].complete:
+        ticks.append(tick(lake, settings, [settings.landing], linger=False, seconds=0.0))
+        assert len(ticks) < 20
+    assert len(ticks) > 2
+    assert ticks[-1].n_seen == 3_500
+    assert "so far" in ticks[0].message
+    taken = lake.read("manifest")["uri"].to_list()
+    assert len(taken) == len(set(taken)) == 3_500
+    assert tick(lake, settings, [settings.landing], linger=False).n_taken == 0
+
+
+def test_a_listing_that_lost_its_place_loses_nothing(lake: Lake, settings: Settings) -> None:
+    drop(settings, *(f"{n:05d}.pdf" for n in range(2_500)))
+    tick(lake, settings, [settings.landing], linger=False, seconds=0.0)
+    lake.delete_folder("_quire/seen")
+    for _ in range(4):
+        tick(lake, settings, [settings.landing], linger=False, seconds=0.0)
+    assert lake.read("manifest")["uri"].n_unique() == lake.read("manifest").height == 2_500
+
+
+def test_a_file_without_its_end_is_waited_for(lake: Lake, settings: Settings) -> None:
+    settings = replace(settings, stable_seconds=5)
+    drop(settings, "slow.pdf", data=b"%PDF-1.4 half of it")
+    for now in (100, 106, 112):
+        assert look(lake, settings, now, linger=True).n_taken == 0
+    drop(settings, "slow.pdf", data=b"%PDF-1.4 half of it, and the rest\n%%EOF")
+    assert look(lake, settings, 113, linger=True).n_taken == 0
+    assert look(lake, settings, 119, linger=True).n_taken == 1
+    drop(settings, "cut.pdf", data=b"%PDF-1.4 this is all")
+    assert look(lake, settings, 200, linger=True).n_taken == 0
+    assert look(lake, settings, 229, linger=True).n_taken == 0
+    assert look(lake, settings, 231, linger=True).n_taken == 1  # damaged, and told so by its row
+
+
+def test_the_oldest_files_are_taken_first(lake: Lake, settings: Settings) -> None:
+    settings = replace(settings, batch_max_docs=1)
+    drop(settings, "b.pdf")
+    for _ in range(2):  # no room: seen and left
+        tick(lake, replace(settings, stable_seconds=9e9), [settings.landing], linger=False, now=50)
+    drop(settings, "a.pdf", "c.pdf")
+    os.utime(Path(settings.landing) / "c.pdf", (1, 1))
+    seen = tick(lake, settings, [settings.landing], linger=False, now=60, room=2)
+    assert names(lake) == ["b.pdf", "c.pdf"]
+    assert (seen.n_taken, seen.n_held) == (2, 1)
+    assert "1 new ones are left until there is room" in seen.message
+
+
+def test_an_object_that_was_put_again_is_no_new_file(lake: Lake) -> None:
+    when = datetime(2026, 11, 1, tzinfo=UTC)
+    rows = [("s3://b/x.pdf", 3, "abc", when), ("s3://b/y.pdf", 3, None, when)]
+    first = pl.DataFrame(rows, schema=SIGHTINGS, orient="row")
+    rule = CutRule(300, 10, 1, layout=False)
+    take(lake, first, cut_batches(first["n_bytes"], rule), rule, None)
+    later = first.with_columns(mtime=pl.lit(when + timedelta(days=1)))
+    assert unknown(lake, later)["uri"].to_list() == ["s3://b/y.pdf"]
+    changed = first.with_columns(etag=pl.lit("def"))
+    assert unknown(lake, changed).height == 2

@@ -1,0 +1,72 @@
+"""Which runs a tick asks for, in which order, and how many more batches there may be.
+
+Here: room, priorities, and the order of requests, over what the lake and the instance hold. Not
+here: Dagster's objects (`new_pdfs.py`) or the schedule of healing (`resources/lake/batches.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from resources.lake.batches import due_batches, is_stuck, read_requests, retryable_batches
+from resources.lake.lake import Lake
+
+RUNS_A_TICK: Final = 25
+"""A run request costs 0.17 s of tick, and a tick must end within 20 s."""
+SUBMITTED: Final = 10
+FRESH: Final = 1
+MENDING: Final = 0
+"""Priorities of runs: what a person submitted and waits for, what the sensor found, what is tried
+again. Backfills that the UI starts have 0, upgrades less: fresh documents go ahead of them."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One run to ask for."""
+
+    batch: str
+    priority: int
+
+
+def room_for(
+    lake: Lake, unfinished: Collection[str], running: Collection[str], most: int
+) -> tuple[int, list[str]]:
+    """How many more batches there may be, and which are stuck.
+
+    Batches that wait for a run or are in one count; stuck ones wait for a person, and must not
+    stop the stream meanwhile.
+    """
+    stuck = [
+        batch
+        for batch in sorted(set(unfinished) - set(running))
+        if is_stuck(read_requests(lake, batch))
+    ]
+    busy = {*unfinished, *running} - set(stuck)
+    return max(0, most - len(busy)), stuck
+
+
+def asks(
+    lake: Lake, unfinished: Sequence[str], running: Collection[str], limit: int = RUNS_A_TICK
+) -> list[Ask]:
+    """Runs to ask for now, the most urgent first, at most `limit`."""
+    mended = [batch for batch in retryable_batches(lake) if batch not in set(unfinished)]
+    due = due_batches(lake, {*unfinished, *mended}, running)
+    submitted = _submitted(lake, due)
+    wanted = [
+        Ask(batch, SUBMITTED if batch in submitted else MENDING if batch in mended else FRESH)
+        for batch in due
+    ]
+    return sorted(wanted, key=lambda ask: (-ask.priority, ask.batch))[:limit]
+
+
+def _submitted(lake: Lake, batches: Sequence[str]) -> set[str]:
+    """Those of some batches that hold files of a submission."""
+    if not batches:
+        return set()
+    rows = lake.scan("manifest", ["batch", "job_id"])
+    found = rows.filter(pl.col("batch").is_in(list(batches)) & pl.col("job_id").is_not_null())
+    return set(found.select("batch").unique().collect()["batch"])
