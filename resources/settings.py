@@ -62,7 +62,8 @@ class Settings:
     budget_tokens: int | None
     executor: str
     max_batches: int
-    webhook: str | None
+    webhook: str | None = field(repr=False)
+    """Its path may be a secret."""
 
     def with_lake(self, lake: str) -> Settings:
         """The same settings over another lake; a relative path is taken from the working folder."""
@@ -147,6 +148,14 @@ class _Reader:
         if value != int(value):
             raise SettingError(f"{name}={value}: expected a whole number")
         return int(value)
+
+    def webhook(self) -> str | None:
+        url = self.optional("QUIRE_WEBHOOK")
+        if url is not None and not re.match(r"https?://[^/\s]+", url):
+            raise SettingError(  # the rest of it may be a secret
+                f"QUIRE_WEBHOOK={url[:8]}...: expected an http:// or https:// address"
+            )
+        return url
 
     def storage_options(self) -> dict[str, str]:
         raw = self.text("QUIRE_STORAGE_OPTIONS", "{}")
@@ -241,7 +250,7 @@ def _parse(read: _Reader, root: Path) -> Settings:
         budget_tokens=read.whole("QUIRE_BUDGET_TOKENS", 0, least=0) if budget_tokens else None,
         executor=read.choice("QUIRE_EXECUTOR", "local", "k8s"),
         max_batches=read.whole("QUIRE_MAX_BATCHES", 50, least=1),
-        webhook=read.optional("QUIRE_WEBHOOK"),
+        webhook=read.webhook(),
     )
 
 

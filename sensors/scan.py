@@ -12,7 +12,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -47,6 +47,7 @@ class Tick:
         n_held: New files that are ready and stay until there is room for their batches.
         complete: Whether the listing came to its end; the next tick goes on otherwise.
         room: How many batches might have been made; None for any number.
+        sightings: What this tick itself listed (`SIGHTINGS`).
     """
 
     batches: tuple[str, ...] = ()
@@ -57,6 +58,12 @@ class Tick:
     n_held: int = 0
     complete: bool = True
     room: int | None = None
+    sightings: pl.DataFrame = field(default_factory=SIGHTINGS.to_frame, repr=False, compare=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether this tick listed everything by itself, from the beginning to the end."""
+        return self.complete and self.sightings.height == self.n_seen
 
     @property
     def message(self) -> str:
@@ -129,6 +136,7 @@ def tick(
         n_held=n_held,
         complete=listing.place is None,
         room=room,
+        sightings=listing.sightings,
     )
 
 

@@ -199,43 +199,40 @@ class Lake(Objects):
         schema = TABLES[name]
         wanted = list(columns or schema.columns)
         table = table or self.open(name)
-        frames = [] if table is None else self._partitions(schema, table, batch)
-        if not frames:
-            return schema.empty().lazy().select(wanted)
-        return pl.concat(frames, how="vertical").select(wanted)
-
-    def _partitions(
-        self, schema: TableSchema, table: DeltaTable, batch: str | None
-    ) -> list[pl.LazyFrame]:
-        """One lazy frame per partition, reading exactly the files that the log names."""
-        added = pl.DataFrame(table.get_add_actions(flatten=True))
-        keys = [f"partition.{c}" for c in schema.partition_by]
+        added = pl.DataFrame() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
+        partitioned = batch is not None and "batch" in schema.partition_by
+        if partitioned and not added.is_empty():
+            added = added.filter(pl.col("partition.batch") == batch)
         if added.is_empty():
-            return []
-        actions = added.select("path", *keys)
-        if batch is not None and "partition.batch" in keys:
-            actions = actions.filter(pl.col("partition.batch") == batch)
-        elif batch is not None or not keys:
-            return [self._frame(schema, actions["path"].to_list(), {}, batch)]
-        return [
-            self._frame(
-                schema, row["path"], {c: row[f"partition.{c}"] for c in schema.partition_by}, None
+            return schema.empty().lazy().select(wanted)
+        frame = self._files(schema, added)
+        if batch is not None and not partitioned:
+            frame = frame.filter(pl.col("batch") == batch)
+        return frame.select(wanted)
+
+    def _files(self, schema: TableSchema, added: pl.DataFrame) -> pl.LazyFrame:
+        """Files that the log names as one scan, each row with its file's partition values.
+
+        One frame per partition, concatenated, took a hundred times as long on 2,000 partitions.
+        """
+        paths = added["path"].to_list()
+        frame = self.scan_files(schema.name, paths, origin="_origin")
+        full = [f"{self.table_uri(schema.name)}/{path}" for path in paths]
+        values = {
+            name: pl.col("_origin").replace_strict(
+                full, added[f"partition.{name}"], return_dtype=pl.String
             )
-            for row in actions.group_by(keys, maintain_order=True).agg(pl.col("path")).to_dicts()
-        ]
+            for name in schema.partition_by
+        }
+        return frame.with_columns(**values).select(list(schema.columns))
 
-    def _frame(
-        self, schema: TableSchema, paths: list[str], values: dict[str, str], batch: str | None
+    def scan_files(
+        self, name: str, paths: Sequence[str], *, origin: str | None = None
     ) -> pl.LazyFrame:
-        frame = self.scan_files(schema.name, paths)
-        frame = frame.with_columns(**{c: pl.lit(v, pl.String) for c, v in values.items()})
-        frame = frame.select(list(schema.columns))
-        return frame if batch is None else frame.filter(pl.col("batch") == batch)
-
-    def scan_files(self, name: str, paths: Sequence[str]) -> pl.LazyFrame:
         """Rows of some files of a table, by path under its root, without the partition's columns.
 
-        A column that was added after a file was written reads as null.
+        A column that was added after a file was written reads as null. `origin` names a column for
+        the address of the file that a row was read from.
         """
         schema = TABLES[name]
         return pl.scan_parquet(
@@ -245,5 +242,6 @@ class Lake(Objects):
             extra_columns="ignore",
             hive_partitioning=False,
             glob=False,
+            include_file_paths=origin,
             storage_options=self._polars,
         )

@@ -24,10 +24,12 @@ from io_managers.intents import FOLDER as INTENTS
 from io_managers.publish import published_epoch
 from io_managers.schemas import TABLES
 from resources.lake.lake import TEMPORARY, Lake
+from resources.telemetry.outbox import TOLD
 
 EXPIRE_SECONDS: Final = 3 * 86400.0
 """Age at which a staged file that nothing names is taken for a crash's: a run is ended after four
 hours (`max_runtime_seconds`), so its run is long gone."""
+REMEMBER_SECONDS: Final = 30 * 86400.0
 _BATCH: Final = re.compile(r"(?:^|/)batch=([^/]+)/")
 _EPOCHS: Final = "_quire/epochs"
 
@@ -141,6 +143,13 @@ def spent_intents(lake: Lake) -> list[str]:
             if number.isdecimal() and int(number) <= published
         ]
     return spent
+
+
+def old_notices(lake: Lake, now: float | None = None) -> list[str]:
+    """Marks of notifications that were heard a month ago: nobody notices those events again."""
+    now = time.time() if now is None else now
+    listed = lake.find(TOLD).items()
+    return [path for path, info in listed if now - _modified(info) >= REMEMBER_SECONDS]
 
 
 def temporary_files(lake: Lake, now: float | None = None) -> list[str]:
