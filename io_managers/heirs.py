@@ -122,8 +122,32 @@ class Successions:
 def _rows(lake: Lake, owners: pl.DataFrame) -> pl.DataFrame:
     if owners.is_empty():
         return FILES.empty().select(_ROW)
-    wanted = pl.col("doc_id").is_in(owners["doc_id"].to_list())
-    return lake.scan("files", _ROW).filter(wanted).collect()
+    return _find(lake, pl.col("doc_id").is_in(owners["doc_id"].to_list()))
+
+
+def _find(lake: Lake, condition: pl.Expr) -> pl.DataFrame:
+    """Rows of `files` of all batches, in one scan.
+
+    One lazy frame per partition, as `Lake.scan` makes them, took 15 s and 3 GiB for 200 batches.
+    """
+    table = lake.open("files")
+    added = FILES.empty() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
+    if added.is_empty():
+        return FILES.empty().select(_ROW)
+    root = lake.table_uri("files")
+    files = added.select(_path=f"{root}/" + pl.col("path"), batch=pl.col("partition.batch"))
+    rows = pl.scan_parquet(
+        files["_path"].to_list(),
+        schema=pl.Schema({c: FILES.polars[c] for c in FILES.data_columns}),
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+        glob=False,
+        include_file_paths="_path",
+        storage_options=lake.storage_options or None,
+    )
+    found = rows.filter(condition).select("uri", "doc_id", "status", "_path").collect()
+    return found.join(files, on="_path").select(_ROW)
 
 
 def _lost(lake: Lake, owners: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
@@ -152,11 +176,11 @@ def _suspects(lake: Lake, gone: pl.DataFrame) -> pl.DataFrame:
     # What was gone before it was read has no doc_id: it is known by its claim, by the row that it
     # had before, or by who calls itself a duplicate of it.
     batches = unread["batch"].unique().to_list()
-    rows = lake.scan("files", [*_ROW, "duplicate_of_batch"])
-    followed = rows.filter(pl.col("duplicate_of_batch").is_in(batches) & _DUPLICATE)
-    passed = rows.filter(pl.col("batch").is_in(batches)).join(unread.lazy(), on=_FILE, how="semi")
-    found = [frame.select("doc_id").collect()["doc_id"] for frame in (followed, passed)]
-    named = pl.concat([gone["doc_id"], *found]).drop_nulls().unique()
+    named = gone["doc_id"].drop_nulls().unique()
+    if unread.height:
+        followed = pl.col("duplicate_of_batch").is_in(batches) & _DUPLICATE
+        rows = _find(lake, followed | pl.col("uri").is_in(unread["uri"].unique().to_list()))
+        named = pl.concat([named, rows["doc_id"].drop_nulls()]).unique()
     claims = lake.scan("contents", _OWNER)
     keys = ["owner_batch", "owner_uri"]
     of_files = claims.join(unread.lazy(), left_on=keys, right_on=_FILE, how="semi")
