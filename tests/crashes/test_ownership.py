@@ -49,6 +49,17 @@ class Copies(RuleBasedStateMachine):
         self.estate.remove(name)
         self.gone[name] = self.present.pop(name)
 
+    @rule(text=st.sampled_from(TEXTS), n_copies=st.integers(0, 2))
+    def lose(self, text: bytes, n_copies: int) -> None:
+        """A file that may be the owner goes after it was triaged, and copies of it are left."""
+        self.drop(text, take=True)
+        name = list(self.present)[-1]
+        self.estate.run(max(self.estate.lake.read("manifest", ["batch"])["batch"]), 1)
+        for _ in range(n_copies):
+            self.drop(text, take=True)
+        self.estate.remove(name)
+        self.gone[name] = self.present.pop(name)
+
     @precondition(lambda self: self.gone)
     @rule(data=st.data())
     def bring_back(self, data: st.DataObject) -> None:
