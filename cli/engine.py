@@ -22,6 +22,7 @@ from cli.interrupts import noting_interrupts
 from cli.submission import submit_all
 from cli.terminal import warn
 from definitions import INGEST_JOB, build_defs
+from io_managers.heirs import Successions
 from io_managers.schemas import STAGES
 from resources.crash_points import reach
 from resources.errors import MAX_ATTEMPTS, QuireError
@@ -115,7 +116,9 @@ def ingest(
         job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
         with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
             add_partitions(instance, todo)
-            _Batches(settings, lake, instance, job, progress, result).run_all(todo)
+            batches = _Batches(settings, lake, instance, job, progress, result)
+            batches.run_all(todo)
+            batches.hand_over()
     return result
 
 
@@ -166,6 +169,18 @@ class _Batches:
             if not self._run_to_end(batch):
                 met_elsewhere.add(batch)
                 pending.append(batch)
+
+    def hand_over(self) -> None:
+        """Run the batches that documents move to or from because a source went meanwhile."""
+        runs: Counter[str] = Counter()
+        while True:
+            due = {*Successions(self.lake).due()["batch"]} - set(self.result.failed_runs)
+            todo = sorted(batch for batch in due if runs[batch] < MAX_ATTEMPTS)
+            if not todo:
+                return
+            runs.update(todo)
+            add_partitions(self.instance, todo)
+            self.run_all(todo)
 
     def _is_done(self, batch: str) -> bool:
         finished = batch in finished_batches(self.lake, [batch])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -18,7 +18,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from io_managers.checkpoints import forget_spent
-from io_managers.schemas import TABLES
+from io_managers.schemas import STAGES, TABLES
 from io_managers.staging import Staged, StagedFile, check_keys, stage_file
 from io_managers.usage import settle
 from io_managers.versions import COMMIT_TRIES, pause, require_accepted
@@ -26,6 +26,9 @@ from resources.crash_points import reach
 from resources.errors import LakeError, SupersededRunError
 from resources.lake.lake import Lake, delta_schema
 from resources.lake.store_errors import lake_error
+
+MOVING: Final = "_quire/moving"
+"""Objects named after finished batches that run again because a document changes its owner."""
 
 
 def transaction_id(table: str, batch: str) -> str:
@@ -220,8 +223,13 @@ def publish_staged(lake: Lake, staged: Staged) -> None:
 
     The stage's own table comes last because its transaction is the mark that the stage is done.
     """
-    if staged.unchanged:
-        return
+    if not staged.unchanged:
+        _publish_changed(lake, staged)
+    if staged.stage == STAGES[-1]:
+        lake.delete(f"{MOVING}/{staged.batch}")
+
+
+def _publish_changed(lake: Lake, staged: Staged) -> None:
     require_accepted(lake, staged.stage, staged.version)
     reach("publish.before_failures")
     publish_failures(lake, staged, final=False)

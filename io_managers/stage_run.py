@@ -132,7 +132,8 @@ class StageRun:
         rows = rows.filter((pl.col("input_sha256") == pl.col("_input")) & self._whole)
         rows = rows.filter(~self._open_rows(rows, unit, by_page=by_page, settled=settled))
         self._carried = rows.select(self._carried.columns)
-        self._changed = self._changed or rows.height < total
+        strange = self.failures.about_others(unit, inputs)
+        self._changed = self._changed or rows.height < total or strange
         pages = set(self._carried.select(unit, "page_number").iter_rows()) if by_page else None
         self.failures.keep(unit, set(self._carried[unit]), pages)
         self._resume(inputs, unit, by_page=by_page)

@@ -1,6 +1,7 @@
 """Files of a batch: each sighting hashed and triaged in a worker, owned once or marked a duplicate.
 
-Here: the stage's plain function. Not here: how a PDF is triaged (`triage.py`).
+Here: the stage's plain function. Not here: how a PDF is triaged (`triage.py`), or who follows an
+owner whose source is gone (`succession.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import polars as pl
 
 from assets.answers import fault_of
 from assets.context import StageContext, digest
+from assets.files.succession import find_succession, without
 from assets.in_hand import run_tasks
 from assets.versions import stage_version
-from io_managers.contents import claim
 from io_managers.failure_ledger import Subject
 from io_managers.schemas import FILES
 from io_managers.stage_run import StageRun
@@ -43,16 +44,14 @@ def build_files(context: StageContext) -> Staged:
     )
     manifest = lake.read("manifest", batch=batch).to_dicts()
     inputs = {row["uri"]: file_input(row) for row in manifest}
-    carried = set(run.carry(inputs, unit="uri")["uri"])
+    succession = find_succession(lake, batch)
+    carried = set(run.carry(without(inputs, succession.rows), unit="uri")["uri"])
     todo = [row for row in manifest if row["uri"] not in carried]
     triaged = _triage_all(context, run, todo)
-    first: dict[str, str] = {}
-    for uri, found in sorted(triaged.items()):
-        if found["doc_id"]:
-            first.setdefault(found["doc_id"], uri)
-    owners = claim(lake, batch, first)
+    owners = succession.claim_all(triaged)
     replaced = _replaced(context, [row["uri"] for row in todo])
     gone = {uri for uri, found in triaged.items() if found["error_class"] in SOURCE_GONE}
+    gone -= succession.pass_by(run, triaged, owners)
     kept = run.keep_published(gone, unit="uri")
     for sighting in todo:
         uri = sighting["uri"]

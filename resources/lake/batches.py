@@ -15,7 +15,8 @@ from typing import Final
 import polars as pl
 
 from io_managers.checkpoints import n_records
-from io_managers.publish import published_epoch, transaction_id
+from io_managers.heirs import Successions
+from io_managers.publish import MOVING, published_epoch, transaction_id
 from io_managers.schemas import STAGES
 from resources.errors import NOT_CHARGED
 from resources.lake.lake import Lake
@@ -117,7 +118,10 @@ def unfinished_batches(lake: Lake) -> list[str]:
 
 
 def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
-    """Batches with a failure that another run may mend, oldest first.
+    """Batches that another run may mend, oldest first.
+
+    They have a failure that is not final, or a document to hand over or to take over because its
+    owner's source is gone (`io_managers/heirs.py`).
 
     Args:
         lake: Where the failures are.
@@ -128,7 +132,8 @@ def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
     failures = failures.filter(~pl.col("quarantined"))
     if at_once:
         failures = failures.filter(~pl.col("error_class").is_in([str(c) for c in NOT_CHARGED]))
-    return sorted(failures["batch"].unique())
+    moving = Successions(lake).due()["batch"]
+    return sorted({*failures["batch"], *moving, *lake.names(MOVING)})
 
 
 def read_requests(lake: Lake, batch: str) -> Requests:
