@@ -17,7 +17,7 @@ from resources.lake.audit import audit
 from resources.lake.find import find
 from resources.lake.states import LakeStates
 from resources.settings import load_settings
-from sensors.runs import add_partitions
+from sensors.partitions import add_partitions
 from sensors.scan import tick
 from tests.crashes.one_batch import BEGIN
 from tests.crashes.place import CountingPlace, make_counting_place
