@@ -18,6 +18,7 @@ from resources.telemetry.resource import progress_resource
 from resources.workers.resource import workers_resource
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
+from sensors.notifications import run_sensors
 from sensors.quarantine import quarantine_list_job, quarantine_release_job
 from sensors.runs import process_resource
 
@@ -69,7 +70,7 @@ def build_defs(
             maintenance,
         ],
         schedules=[maintain_tables_schedule(maintenance)],
-        sensors=[new_pdfs_sensor(settings, INGEST_JOB)],
+        sensors=[new_pdfs_sensor(settings, INGEST_JOB), *run_sensors(settings)],
         executor=dg.in_process_executor,
         resources={
             "settings": dg.ResourceDefinition.hardcoded_resource(settings),

@@ -32,6 +32,7 @@ def run_tasks(
         tasks: Taken as the workers have room for them.
         documents: The document of each unit of a task, or of the task if it is one piece.
     """
+    before = context.workers.spent
     intents = run.intents
     alone: list[Task] = []
     left: list[Task] = []
@@ -51,6 +52,7 @@ def run_tasks(
         yield from _noted(context, intents, [task], documents, alone=True)
     for task in left:
         yield TaskResult(task, failure=_given_up(intents, task, documents(task)))
+    run.work.add(context.workers.spent - before)
 
 
 def _noted(

@@ -15,7 +15,7 @@ from assets.context import StageContext
 from assets.in_hand import run_tasks
 from io_managers.stage_run import StageRun
 from resources.errors import SOURCE_GONE, DocumentError
-from resources.landing.copies import local_copy
+from resources.landing.copies import Copies, Wanted
 from resources.workers.pool import Task, TaskFailure, TaskResult
 
 
@@ -25,6 +25,7 @@ class Job:
 
     doc_id: str
     uri: str
+    n_bytes: int | None
     pages: Sequence[int]
     payload: Mapping[str, Any]
     complete: bool = True
@@ -40,31 +41,58 @@ def read_in_slices(
     only where there are none does it come back, last, as a failure of all its pages.
     """
     gone: list[TaskResult] = []
+    with Copies(context.settings.storage_options) as copies:
+        reading = _Reading(context, copies, gone, slice_pages)
+        tasks = reading.tasks(function, jobs)
+        for result in run_tasks(context, run, tasks, _document_of_each_page):
+            reading.answered(result)
+            if result.failure is not None and result.failure.error_class in SOURCE_GONE:
+                gone.append(TaskResult(result.task, os.devnull, result.failure))
+            else:
+                yield result
+    kept = run.keep_published({result.task.document for result in gone})
+    yield from (result for result in gone if result.task.document not in kept)
 
-    def tasks() -> Iterator[Task]:
-        for job in jobs:
+
+class _Reading:
+    """Documents on their way through the workers; slices of one share one copy of its bytes."""
+
+    def __init__(
+        self, context: StageContext, copies: Copies, gone: list[TaskResult], slice_pages: int
+    ) -> None:
+        self.context = context
+        self.copies = copies
+        self.gone = gone
+        self.slice_pages = slice_pages
+        self.open: dict[str, set[int]] = {}
+
+    def tasks(self, function: str, jobs: Iterable[Job]) -> Iterator[Task]:
+        """Each job's slices; a document without bytes goes to `gone`, or fails, at once."""
+        wanted = ((job, Wanted(job.uri, job.n_bytes, sha256=job.doc_id)) for job in jobs)
+        for job, copy in self.copies.each(wanted):
             task = Task(
                 job.doc_id, function, dict(job.payload), tuple(job.pages), complete=job.complete
             )
-            try:
-                with local_copy(job.uri, None, None) as path:
-                    task.payload.update(
-                        path=path, doc_id=job.doc_id, passwords=list(context.settings.passwords)
-                    )
-            except DocumentError as error:
-                failure = TaskFailure(error.error_class, str(error), task.units)
-                gone.append(TaskResult(task, os.devnull, failure))
+            if isinstance(copy, DocumentError):
+                failure = TaskFailure(copy.error_class, str(copy), task.units)
+                self.gone.append(TaskResult(task, os.devnull, failure))
                 continue
-            for first in range(0, len(job.pages), slice_pages):
-                yield task.with_units(job.pages[first : first + slice_pages])
+            task.payload.update(
+                path=copy.path,
+                doc_id=job.doc_id,
+                passwords=list(self.context.settings.passwords),
+            )
+            self.open[job.doc_id] = set(job.pages)
+            for first in range(0, len(job.pages), self.slice_pages):
+                yield task.with_units(job.pages[first : first + self.slice_pages])
 
-    for result in run_tasks(context, run, tasks(), _document_of_each_page):
-        if result.failure is not None and result.failure.error_class in SOURCE_GONE:
-            gone.append(TaskResult(result.task, os.devnull, result.failure))
-        else:
-            yield result
-    kept = run.keep_published({result.task.document for result in gone})
-    yield from (result for result in gone if result.task.document not in kept)
+    def answered(self, result: TaskResult) -> None:
+        """Let a document's copy go with its last page."""
+        pages = self.open.get(result.task.document, set())
+        pages.difference_update(result.task.units)
+        if not pages:
+            self.open.pop(result.task.document, None)
+            self.copies.release(result.task.payload["path"])
 
 
 def _document_of_each_page(task: Task) -> Sequence[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from bench import orchestration, publish, reading
+from bench import orchestration, publish, reading, stream
 from bench.measure import alternate, common_arguments, compare, say, show, write_json
 
 PAGES = {"text": 2000, "layout": 150, "ocr": 24}
@@ -36,9 +36,14 @@ def main() -> None:
     )
     results.append(compare(f"publish {gib:g} GiB", "peak MiB", pairs))
     say("orchestration …")
-    costs = [orchestration.measure(size, orchestration.RUNS) for size in orchestration.SIZES]
+    costs = orchestration.measure_sizes(orchestration.SIZES, orchestration.RUNS)
+    part = 0.1 if arguments.short else 1.0
+    costs += [orchestration.measure_load(load, part) for load in orchestration.LOADS.values()]
+    say("a stream and a drop …")
+    streams = stream.simulate(part / 100 if arguments.short else 1.0)
     show(results)
     orchestration.show_costs(costs)
+    stream.show_streams(streams)
     write_json(arguments.json, results)
 
 

@@ -54,6 +54,12 @@ def _scan() -> bytes:
     return _joined([scans.clean_scan(), notice.tobytes(), scans.noisy_scan()])
 
 
+def _one_scan() -> bytes:
+    scan = pymupdf.open("pdf", scans.clean_scan())
+    scan.select([0])
+    return bytes(scan.tobytes(garbage=4, deflate=True, no_new_id=True))
+
+
 def _tiny() -> bytes:
     return recipe.recipe()
 
@@ -97,6 +103,11 @@ def scanned(n_pages: int, folder: Path) -> Inputs:
 def tiny(n_documents: int, folder: Path) -> Inputs:
     """Documents of one page each, next to no work."""
     return _copies(_tiny, n_documents, folder)
+
+
+def one_page_scans(n_documents: int, folder: Path) -> Inputs:
+    """Scans of one page each."""
+    return _copies(_one_scan, n_documents, folder)
 
 
 def from_folder(pdfs: Path, n_pages: int, folder: Path) -> Inputs:

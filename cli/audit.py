@@ -72,18 +72,19 @@ def audit(
 def _outside(opened: Opened) -> Outside:
     """The partitions, then the landing zone, if it is this lake's and there is one.
 
-    Both are looked at before the manifest: what is in it by then has been taken.
+    Both are looked at before the manifest: what is in it by then has been taken. A bucket that
+    cannot be listed ends the audit with the mend: it would prove less than it says.
     """
     if opened.empty:
         return Outside()
     known = partitions(opened.settings)
     landing = opened.settings.landing
     ours = opened.lake.root == load_settings().lake
-    if not (ours and is_local(landing) and os.path.isdir(landing)):
+    if not ours or (is_local(landing) and not os.path.isdir(landing)):
         return Outside(partitions=known)
     from sensors.take import unknown
 
-    untaken = unknown(opened.lake, list_landing(landing).sightings)
+    untaken = unknown(opened.lake, list_landing(landing, opened.settings.storage_options).sightings)
     return Outside(tuple(untaken["uri"]), known)
 
 

@@ -1,12 +1,13 @@
 """Ingestion run to its end in this process: the scan, manifest, batches and assets of the sensor.
 
-Here: ticking until nothing waits, running each batch as a real Dagster run, again while a failure
-may be mended, and waiting for batches that another run holds. Not here: what is printed
-(`ingest.py`) or how an interrupt is heard (`interrupts.py`).
+Here: running each batch as a real Dagster run, again while a failure may be mended, and waiting for
+batches that another run holds. Not here: taking files (`submission.py`), what is printed
+(`ingest.py`), or how an interrupt is heard (`interrupts.py`).
 """
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections import Counter
@@ -18,10 +19,13 @@ import dagster as dg
 
 from cli.disk_full import told_of_full_disk
 from cli.interrupts import noting_interrupts
+from cli.submission import submit_all
+from cli.terminal import warn
 from definitions import INGEST_JOB, build_defs
+from io_managers.heirs import Successions
 from io_managers.schemas import STAGES
 from resources.crash_points import reach
-from resources.errors import MAX_ATTEMPTS, SettingError
+from resources.errors import MAX_ATTEMPTS, QuireError
 from resources.lake.batches import (
     all_batches,
     finished_batches,
@@ -33,6 +37,7 @@ from resources.lake.batches import (
 from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.telemetry.progress import Progress
+from sensors.notifications import EndedRun, tell_of_run, why_failed
 from sensors.partitions import add_partitions
 from sensors.runs import (
     NO_RUN_RETRIES,
@@ -41,10 +46,7 @@ from sensors.runs import (
     running_batches,
     this_process,
 )
-from sensors.scan import Tick, tick
 
-MAX_WAIT_SECONDS = 120.0
-"""How long `quire ingest` waits for files still being written; the sensor takes the rest."""
 ELSEWHERE: Final = "elsewhere"
 """Reported as the stage of a batch that another run holds: stages published, of all stages."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
@@ -62,12 +64,35 @@ class Ingested:
     batches: list[str] = field(default_factory=list)
     runs: int = 0
     failed_runs: dict[str, str] = field(default_factory=dict)
+    job_id: str = ""
     covered: frozenset[str] = frozenset()
     """Batches that this command answered for; others may have come since, and are in work."""
 
 
-def ingest(settings: Settings, locations: Sequence[str], progress: Progress) -> Ingested:
+class _Warnings(logging.Handler):
+    """What modules log for a person to see, as lines of a command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line on stderr."""
+        warn(record.getMessage())
+
+
+def _log() -> logging.Logger:
+    log = logging.Logger("quire")  # noqa: LOG001  # of this command alone, and below no other
+    log.addHandler(_Warnings(logging.WARNING))
+    return log
+
+
+def ingest(
+    settings: Settings, locations: Sequence[str], progress: Progress, job_id: str | None = None
+) -> Ingested:
     """Take every PDF below the locations and run every batch that is not finished.
+
+    Args:
+        settings: Of the lake and of every stage.
+        locations: Folders, single PDFs, or object-store prefixes.
+        progress: Told how far stages have come.
+        job_id: The id of the submission, where it was told to somebody before.
 
     Raises:
         QuireError: The landing zone or the lake cannot be used at all.
@@ -75,8 +100,15 @@ def ingest(settings: Settings, locations: Sequence[str], progress: Progress) -> 
     """
     lake = Lake(settings.lake, settings.storage_options)
     lake.check_writable()
-    result = Ingested()
-    _tick_until_taken(lake, settings, locations, result)
+    submitted = submit_all(lake, settings, locations, job_id)
+    result = Ingested(
+        seen=submitted.job.n_seen,
+        taken=submitted.job.n_new,
+        waiting=submitted.job.n_waiting,
+        left=submitted.last.left,
+        batches=list(submitted.batches),
+        job_id=submitted.job.job_id,
+    )
     result.covered = frozenset(all_batches(lake))
     todo = unfinished_batches(lake)
     todo += [batch for batch in retryable_batches(lake) if batch not in todo]
@@ -84,26 +116,10 @@ def ingest(settings: Settings, locations: Sequence[str], progress: Progress) -> 
         job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
         with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
             add_partitions(instance, todo)
-            _Batches(lake, instance, job, progress, result).run_all(todo)
+            batches = _Batches(settings, lake, instance, job, progress, result)
+            batches.run_all(todo)
+            batches.hand_over()
     return result
-
-
-def _tick_until_taken(
-    lake: Lake, settings: Settings, locations: Sequence[str], result: Ingested
-) -> None:
-    deadline = time.monotonic() + MAX_WAIT_SECONDS
-    while True:
-        seen: Tick = tick(lake, settings, locations, linger=False)
-        result.seen, result.waiting, result.left = seen.n_seen, seen.n_waiting, seen.left
-        result.taken += seen.n_taken
-        result.batches += seen.batches
-        if not seen.n_seen:
-            raise SettingError(
-                f"no PDFs under {', '.join(locations)}: put some there, or give another folder"
-            )
-        if not seen.n_waiting or time.monotonic() > deadline:
-            return
-        time.sleep(max(settings.stable_seconds, 0.05))
 
 
 def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
@@ -125,6 +141,7 @@ def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
 class _Batches:
     """The batches of one `quire ingest`, run here or waited for."""
 
+    settings: Settings
     lake: Lake
     instance: dg.DagsterInstance
     job: dg.JobDefinition
@@ -152,6 +169,18 @@ class _Batches:
             if not self._run_to_end(batch):
                 met_elsewhere.add(batch)
                 pending.append(batch)
+
+    def hand_over(self) -> None:
+        """Run the batches that documents move to or from because a source went meanwhile."""
+        runs: Counter[str] = Counter()
+        while True:
+            due = {*Successions(self.lake).due()["batch"]} - set(self.result.failed_runs)
+            todo = sorted(batch for batch in due if runs[batch] < MAX_ATTEMPTS)
+            if not todo:
+                return
+            runs.update(todo)
+            add_partitions(self.instance, todo)
+            self.run_all(todo)
 
     def _is_done(self, batch: str) -> bool:
         finished = batch in finished_batches(self.lake, [batch])
@@ -205,7 +234,18 @@ class _Batches:
                 self._end(run_id)
             if interrupted():
                 raise KeyboardInterrupt
-        return None if outcome.success else _why(outcome)
+        error = None if outcome.success else _why(outcome)
+        self._tell(EndedRun(run_id, batch, error))
+        return error
+
+    def _tell(self, run: EndedRun) -> None:
+        """Tell a webhook of a run; the terminal has its own words. Nothing of it fails the run."""
+        if self.settings.webhook is None:
+            return
+        try:
+            tell_of_run(self.lake, self.settings, self.instance, run, _log())
+        except QuireError as error:
+            warn(f"{run.batch}: no notification could be kept: {error}")
 
     def _end(self, run_id: str) -> None:
         """See that a run that was left in the middle does not stay STARTED."""
@@ -215,16 +255,10 @@ class _Batches:
 
 
 def _why(outcome: dg.ExecuteInProcessResult) -> str:
-    """The first failed step's own words."""
-    for event in outcome.all_events:
-        if event.is_step_failure and event.step_failure_data.error is not None:
-            error = event.step_failure_data.error
-            cause = error.cause or error
-            text = event.step_failure_data.user_failure_data
-            if text is not None and text.description:
-                return f"{event.step_key}: {text.description}"
-            message = cause.message.strip()
-            if message.startswith("resources.errors."):  # our own: the text says the mend
-                return f"{event.step_key}: {message.partition(': ')[2]}"
-            return f"{event.step_key}: {told_of_full_disk(message) or message}"
-    return "the run failed: see it in the UI (make dev)"
+    """Why a run failed, for people."""
+    why = why_failed(outcome.all_events)
+    step, _, message = why.partition(": ")
+    full = told_of_full_disk(message)
+    if full is not None:
+        return f"{step}: {full}"
+    return why or "the run failed: see it in the UI (make dev)"

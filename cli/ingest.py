@@ -5,26 +5,26 @@ Here: the command, its progress bar and what it says at the end. Not here: the w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
 import typer
-from rich.console import Console
 
 from cli.exit_codes import ExitCode, of_states
 from cli.home import prepare_home
-from cli.instance import running_batches
+from cli.instance import daemon_lives, running_batches
 from cli.options import JsonOption, LakeOption
-from cli.progress import progress_bar, progress_lines
+from cli.progress import shown_progress
+from cli.submission import submit_all
 from cli.terminal import say, say_json, warn
+from resources.lake.jobs import new_job_id
 from resources.lake.lake import Lake
+from resources.lake.pause import paused
 from resources.lake.states import files_states
-from resources.settings import absolute_location, load_settings
+from resources.settings import Settings, absolute_location, load_settings
 from resources.telemetry.memory import peak_memory_mib
-from resources.telemetry.progress import Progress
 
 
 def ingest(
@@ -33,6 +33,10 @@ def ingest(
         typer.Argument(help="Folders of PDFs, or single PDFs; the landing zone when not given."),
     ] = None,
     *,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Only take the files; the sensor of make dev runs them."),
+    ] = False,
     lake: LakeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -42,18 +46,28 @@ def ingest(
         settings = settings.with_lake(lake)
     locations = [absolute_location(path, Path.cwd()) for path in paths or ()]
     locations = locations or [settings.landing]
+    job_id = new_job_id()
     if not as_json:
         say(f"lake: {settings.lake}")
+    if detach:
+        _detach(settings, locations, job_id, as_json=as_json)
+        return
+    if not as_json:
+        say(f"job: {job_id}")
     prepare_home(settings)
     from cli.engine import ingest as run_ingest  # imports Dagster: over a second
 
-    with _progress(as_json=as_json) as progress:
-        result = run_ingest(settings, locations, progress)
+    held = paused(Lake(settings.lake, settings.storage_options))
+    if held is not None and not as_json:
+        say(f"the sensor is {held.message}; this goes on")
+    with shown_progress(as_json=as_json) as progress:
+        result = run_ingest(settings, locations, progress, job_id)
     table = Lake(settings.lake, settings.storage_options)
     states = files_states(table, running_batches(settings))
     counts = _counts(states)
     report: dict[str, Any] = {
         "lake": settings.lake,
+        "job_id": result.job_id,
         "seen": result.seen,
         "taken": result.taken,
         "waiting": result.waiting,
@@ -74,16 +88,41 @@ def ingest(
     raise typer.Exit(ExitCode.CANNOT_GO_ON if result.failed_runs else of_states(ours))
 
 
-@contextmanager
-def _progress(*, as_json: bool) -> Iterator[Progress]:
-    console = Console(stderr=True)
+def _detach(settings: Settings, locations: Sequence[str], job_id: str, *, as_json: bool) -> None:
+    """Take the files, and say who runs them."""
+    table = Lake(settings.lake, settings.storage_options)
+    table.check_writable()
+    submitted = submit_all(table, settings, locations, job_id)
+    daemon = daemon_lives(settings)
+    held = paused(table)
     if as_json:
-        yield Progress()
-    elif console.is_terminal:
-        with progress_bar(console) as bar:
-            yield bar
+        job = submitted.job
+        say_json(
+            {
+                "lake": settings.lake,
+                "job_id": job.job_id,
+                "seen": job.n_seen,
+                "taken": job.n_new,
+                "known": job.n_known,
+                "waiting": job.n_waiting,
+                "left": [{"uri": uri, "why": why} for uri, why in submitted.last.left],
+                "batches": list(submitted.batches),
+                "daemon": daemon,
+                "paused": held is not None,
+            }
+        )
+        return
+    say(f"job: {job_id}")
+    say(submitted.message)
+    if submitted.batches:
+        say(f"batches: {', '.join(submitted.batches)}")
+    if held is not None:
+        say(f"{held.message}; then the sensor of make dev runs them")
+    elif daemon:
+        say("the sensor of make dev runs them")
     else:
-        yield progress_lines(say)
+        say("no daemon is alive to run them: start make dev, or quire ingest to run them here")
+    say(f"wait for them with: quire status --job {job_id} --wait")
 
 
 def _counts(states: pl.DataFrame) -> dict[str, int]:

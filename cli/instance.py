@@ -49,6 +49,24 @@ def existing_home(settings: Settings) -> Path | None:
     return None
 
 
+def daemon_lives(settings: Settings) -> bool:
+    """Whether a daemon of the lake's instance (`make dev`) has lately said that it lives."""
+    home = existing_home(settings)
+    if home is None:
+        return False
+    import dagster as dg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from sensors.runs import daemon_lives as lives
+
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            return lives(instance)
+    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+        warn(f"cannot ask the Dagster instance in {home} whether its daemon lives: {error}")
+        return False
+
+
 def partitions(settings: Settings) -> frozenset[str] | None:
     """Names in the partition set of the lake's instance; None without an instance."""
     home = existing_home(settings)

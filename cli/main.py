@@ -17,11 +17,12 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, export, ingest, quarantine, report, retry, show, status
+from cli import audit, export, ingest, pause, quarantine, report, retry, show, status
 from cli.disk_full import told_of_full_disk
 from cli.exit_codes import ExitCode, of_error
 from cli.terminal import say, warn
 from resources.errors import QuireError
+from resources.lake.store_errors import in_one_line, is_lake_error
 
 _INTERRUPTED = "interrupted; run the same command again and it goes on from here"
 
@@ -56,6 +57,8 @@ app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)
 app.command("retry")(retry.retry)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
 app.add_typer(quarantine.commands, name="quarantine")
 
 
@@ -104,10 +107,8 @@ def _unexpected(error: BaseException) -> str:
     full = told_of_full_disk(str(error))
     if full is not None:
         return full
-    name = f"{type(error).__name__}: {str(error).strip()[:300]}"
-    if isinstance(error, OSError) or type(error).__module__.startswith(
-        ("polars", "deltalake", "_")
-    ):
+    name = f"{type(error).__name__}: {in_one_line(error)}"
+    if is_lake_error(error) or type(error).__module__.startswith(("polars", "deltalake", "_")):
         return f"the lake cannot be read: {name}. Run quire audit, it names what is missing"
     with tempfile.NamedTemporaryFile(
         "w", prefix="quire-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"

@@ -23,6 +23,7 @@ from rich.progress import Progress as Bar
 from rich.progress import Task as BarTask
 from rich.text import Text
 
+from cli.terminal import say
 from resources.telemetry.progress import Progress, Step
 
 _UNITS = {
@@ -32,7 +33,9 @@ _UNITS = {
     "docs": "docs",
     "summaries": "docs",
     "elsewhere": "stages",
+    "job": "files",
 }
+"""What is counted, by the stage that reports; `job` is the waiting of `quire status --job`."""
 
 
 class _Rate(ProgressColumn):
@@ -77,13 +80,34 @@ def _hide_what_was_waited_for(bar: Bar, lines: dict[tuple[str, str], TaskID], st
         bar.remove_task(waited)
 
 
-def progress_lines(say: Callable[[str], None]) -> Progress:
-    """Progress where there is no terminal: one line per batch that another run holds, no more."""
+def progress_lines(tell: Callable[[str], None]) -> Progress:
+    """Progress where there is no terminal: a line per batch that another run holds, no more.
+
+    Waiting for a job says how far it is whenever that changes.
+    """
     told: set[str] = set()
 
     def show(step: Step) -> None:
         if step.stage == "elsewhere" and step.batch not in told:
             told.add(step.batch)
-            say(f"{step.batch} is in another run (make dev, or another quire): waiting for it")
+            tell(f"{step.batch} is in another run (make dev, or another quire): waiting for it")
+        elif step.stage == "job":
+            line = f"{step.done:,} of {step.total:,} files are final"
+            if line not in told:
+                told.add(line)
+                tell(line)
 
     return Progress(show)
+
+
+@contextmanager
+def shown_progress(*, as_json: bool) -> Iterator[Progress]:
+    """A bar on a terminal, lines elsewhere, nothing beside JSON."""
+    console = Console(stderr=True)
+    if as_json:
+        yield Progress()
+    elif console.is_terminal:
+        with progress_bar(console) as bar:
+            yield bar
+    else:
+        yield progress_lines(say)

@@ -1,19 +1,23 @@
 """`quire status`: how every file and document stands, batch by batch where asked.
 
-Here: what is printed. Not here: how states are decided (`resources/lake/states.py`).
+Here: what is printed. Not here: how states are decided (`resources/lake/states.py`) or one
+submission (`job.py`).
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Final
 
 import polars as pl
 import typer
 
+from cli import job as jobs
 from cli.exit_codes import of_states
 from cli.options import JsonOption, LakeOption, Opened, open_lake
 from cli.terminal import say, say_json, say_table
 from resources.errors import QuireError, SettingError
+from resources.lake.pause import paused
 from resources.lake.states import STATES, LakeStates
 from resources.lake.summary import Summary, stale_rows, summary
 
@@ -31,6 +35,17 @@ def status(
         str | None,
         typer.Option("--state", metavar="STATE", help="List the files in this state."),
     ] = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", metavar="JOB_ID", help="Only what came in with this submission."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="With --job: wait until every file of it is final.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="SECONDS", min=0, help="With --wait: at most so long."),
+    ] = None,
     stale: Annotated[
         bool, typer.Option("--stale", help="What an accepted version has made out of date.")
     ] = False,
@@ -44,7 +59,11 @@ def status(
     """Show how every file and document stands: done, partial, waiting, quarantined."""
     if state is not None and state not in STATES:
         raise SettingError(f"--state {state}: choose one of {', '.join(STATES)}")
+    _check_options(job, batch, wait=wait, stale=stale, timeout=timeout)
     opened = open_lake(lake, quiet=as_json)
+    if job is not None:
+        _of_job(opened, job, _Wanted(files, state, wait, timeout, check), as_json=as_json)
+        return
     states = opened.states()
     if batch is not None and batch not in states.batches["batch"]:
         raise QuireError(f"no batch {batch!r} in {opened.lake.root}: quire status lists batches")
@@ -57,12 +76,60 @@ def status(
     else:
         _say_summary(told)
         _say_batches(states, batch)
+        held = paused(opened.lake)
+        if held is not None:
+            say(held.message)
         if listed is not None:
             _say_files(listed)
         if stale:
             _say_stale(opened)
     if check:
         raise typer.Exit(of_states(told.files))
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What was asked for beside `--job`."""
+
+    files: bool
+    state: str | None
+    wait: bool
+    timeout: float | None
+    check: bool
+
+
+def _check_options(
+    job: str | None, batch: str | None, *, wait: bool, stale: bool, timeout: float | None
+) -> None:
+    if wait and job is None:
+        raise SettingError("--wait goes with --job JOB_ID, which quire ingest prints")
+    if timeout is not None and not wait:
+        raise SettingError("--timeout goes with --wait")
+    if job is not None and (batch is not None or stale):
+        raise SettingError("--job goes without --batch and --stale")
+
+
+def _of_job(opened: Opened, job_id: str, wanted: _Wanted, *, as_json: bool) -> None:
+    """Tell of one submission; with `--wait` once it has ended, and by its exit code."""
+    late = None
+    if wanted.wait:
+        report, late = jobs.wait_for(opened, job_id, wanted.timeout, as_json=as_json)
+    else:
+        report = jobs.look(opened, job_id)
+    listed = report.listed
+    if wanted.state is not None:
+        listed = listed.filter(pl.col("state") == wanted.state)
+    in_full = wanted.files or wanted.state is not None
+    if as_json:
+        say_json(jobs.as_json(opened, report, listed if in_full else None))
+    else:
+        jobs.say_job(report)
+        if in_full:
+            _say_files(listed)
+    if late is not None:
+        raise QuireError(f"{late}: look with quire status --job {report.job.job_id}")
+    if wanted.wait or wanted.check:
+        raise typer.Exit(jobs.exit_code(report))
 
 
 def _files(states: LakeStates, batch: str | None, state: str | None) -> pl.DataFrame:
@@ -85,6 +152,7 @@ def _as_json(
         "lake": opened.lake.root,
         **told.as_dict(),
         "unfinished_batches": open_batches.to_dicts(),
+        "paused": None if (held := paused(opened.lake)) is None else asdict(held),
     }
     if listed is not None:
         value["listed"] = listed.to_dicts()

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from io_managers.staging import StagedFile
-from resources.lake.lake import Lake
+from resources.lake.lake import TEMPORARY, Lake
 
 FOLDER: Final = "_quire/checkpoints"
 CHECKPOINT_SECONDS: Final = 5.0
@@ -75,7 +75,7 @@ class Checkpoint:
 
     def load(self) -> list[MicroBatch]:
         """Every micro-batch that earlier runs recorded, oldest first."""
-        held = (self.lake.get(f"{self.folder}/{name}") for name in self.lake.names(self.folder))
+        held = self.lake.get_all([f"{self.folder}/{name}" for name in self.lake.names(self.folder)])
         return [micro_batch for data in held if (micro_batch := _parse(data)) is not None]
 
 
@@ -95,27 +95,30 @@ def checkpointed(
     Folders of records that are left out, such as spent ones, are named from the lake.
     """
     found: dict[tuple[str, str], list[MicroBatch]] = {}
-    for stage in lake.names(FOLDER):
-        for batch in lake.names(f"{FOLDER}/{stage}"):
-            for path in _records(lake, f"{FOLDER}/{stage}/{batch}", without):
-                micro_batch = _parse(lake.get(path))
-                if micro_batch is not None:
-                    found.setdefault((stage, batch), []).append(micro_batch)
+    paths = _records(lake, FOLDER, without)
+    for path, data in zip(paths, lake.get_all(paths), strict=True):
+        micro_batch = _parse(data)
+        if micro_batch is not None:
+            stage, batch, *_ = path.removeprefix(f"{FOLDER}/").split("/")
+            found.setdefault((stage, batch), []).append(micro_batch)
     return found
 
 
 def n_records(lake: Lake, stage: str, batch: str) -> int:
     """How many micro-batches are recorded for a stage and batch."""
-    return len(list(_records(lake, f"{FOLDER}/{stage}/{batch}")))
+    return len(_records(lake, f"{FOLDER}/{stage}/{batch}"))
 
 
-def _records(lake: Lake, folder: str, without: Collection[str] = ()) -> Iterable[str]:
-    for base in lake.names(folder):
-        if f"{folder}/{base}" in without:
-            continue
-        for version in lake.names(f"{folder}/{base}"):
-            for name in lake.names(f"{folder}/{base}/{version}"):
-                yield f"{folder}/{base}/{version}/{name}"
+def _records(lake: Lake, folder: str, without: Collection[str] = ()) -> list[str]:
+    """Paths of records below a folder, as `<stage>/<batch>/<base>/<version>/<name>`, in order."""
+    depth = FOLDER.count("/") + 5
+    found = []
+    for path in lake.find(folder):
+        spent = path.rsplit("/", 2)[0] in without
+        whole = not path.rsplit("/", 1)[-1].startswith(TEMPORARY)
+        if path.count("/") == depth and whole and not spent:
+            found.append(path)
+    return sorted(found)
 
 
 def _dump(micro_batch: MicroBatch) -> bytes:
@@ -161,11 +164,14 @@ def without_files_that_are_gone(
     lake: Lake, micro_batches: Sequence[MicroBatch]
 ) -> list[MicroBatch]:
     """Those whose files are all there, as long as they were written (a sweep may have expired)."""
+    paths = {path for micro_batch in micro_batches for path in micro_batch.paths()}
+    folders = {path.rpartition("/")[0] for path in paths}
+    present = {path: info["size"] for folder in folders for path, info in lake.find(folder).items()}
     return [
         micro_batch
         for micro_batch in micro_batches
         if all(
-            lake.size(f"{table}/{file.path}") == file.n_bytes
+            present.get(f"{table}/{file.path}") == file.n_bytes
             for table, files in micro_batch.tables.items()
             for file in files
         )

@@ -58,6 +58,10 @@ class FailureLedger:
         rows = self._earlier.values()
         return {(r[unit], r["page_number"]) for r in rows if r["quarantined"] == quarantined}
 
+    def about_others(self, unit: str, documents: Collection[str]) -> bool:
+        """Whether a failure is about none of these: its document is another batch's by now."""
+        return any(row[unit] not in documents for row in self._earlier.values())
+
     def keep(
         self, unit: str, documents: Collection[str], pages: Collection[tuple[str, int]] | None
     ) -> None:

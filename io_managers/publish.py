@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -18,12 +18,17 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from io_managers.checkpoints import forget_spent
-from io_managers.schemas import TABLES
+from io_managers.schemas import STAGES, TABLES
 from io_managers.staging import Staged, StagedFile, check_keys, stage_file
+from io_managers.usage import settle
 from io_managers.versions import COMMIT_TRIES, pause, require_accepted
 from resources.crash_points import reach
 from resources.errors import LakeError, SupersededRunError
 from resources.lake.lake import Lake, delta_schema
+from resources.lake.store_errors import lake_error
+
+MOVING: Final = "_quire/moving"
+"""Objects named after finished batches that run again because a document changes its owner."""
 
 
 def transaction_id(table: str, batch: str) -> str:
@@ -34,7 +39,9 @@ def transaction_id(table: str, batch: str) -> str:
 def published_epoch(lake: Lake, table: str, batch: str) -> int | None:
     """The epoch that last published (table, batch); None means never, whatever Dagster says."""
     handle = lake.open(table)
-    return None if handle is None else handle.transaction_version(transaction_id(table, batch))
+    if handle is None:
+        return None
+    return lake.transactions(table, handle).get(transaction_id(table, batch))
 
 
 def claim_epoch(lake: Lake, stage: str, batch: str) -> int:
@@ -63,6 +70,8 @@ def commit_partition(
 
     Only a conflict with another partition's commit is retried. Before each try the table is read
     again and the commit is given up when a run with the same or a greater epoch was there first.
+    After a try that seemed to fail, the same epoch is this run's own: the commit came through, and
+    the answer to it was lost.
 
     Raises:
         SupersededRunError: A newer run has published this partition.
@@ -71,7 +80,9 @@ def commit_partition(
     schema = TABLES[table]
     for attempt in range(COMMIT_TRIES):
         handle = lake.ensure(table)
-        newest = handle.transaction_version(transaction)
+        newest = lake.transactions(table, handle).get(transaction)
+        if attempt and newest == epoch:
+            return handle.version()
         if newest is not None and newest >= epoch:
             raise SupersededRunError(
                 f"superseded_run: {transaction} was published by epoch {newest}, this run has "
@@ -92,10 +103,8 @@ def commit_partition(
             pause(attempt)
             continue
         except (DeltaError, OSError) as error:
-            raise LakeError(
-                f"cannot publish {transaction} to the lake {lake.root}: {error}. Readers still see "
-                "the old rows; mend the lake and run again"
-            ) from error
+            what = f"cannot publish {transaction} (run again, it goes on from here)"
+            raise lake_error(what, lake.root, error) from error
         return _version_of(lake, table)
     raise LakeError(
         f"{transaction} met {COMMIT_TRIES} conflicting commits: too many writers at once"
@@ -199,7 +208,7 @@ def publish_failures(lake: Lake, staged: Staged, *, final: bool = True) -> None:
     partition = {"batch": staged.batch, "stage": staged.stage}
     transaction = f"failures/{staged.batch}/{staged.stage}"
     table = lake.ensure("failures")
-    if not rows and table.transaction_version(transaction) is None:
+    if not rows and transaction not in lake.transactions("failures", table):
         return  # never failed before and not now: no commit is worth its cost
     files = []
     if rows:
@@ -214,8 +223,13 @@ def publish_staged(lake: Lake, staged: Staged) -> None:
 
     The stage's own table comes last because its transaction is the mark that the stage is done.
     """
-    if staged.unchanged:
-        return
+    if not staged.unchanged:
+        _publish_changed(lake, staged)
+    if staged.stage == STAGES[-1]:
+        lake.delete(f"{MOVING}/{staged.batch}")
+
+
+def _publish_changed(lake: Lake, staged: Staged) -> None:
     require_accepted(lake, staged.stage, staged.version)
     reach("publish.before_failures")
     publish_failures(lake, staged, final=False)
@@ -236,3 +250,5 @@ def publish_staged(lake: Lake, staged: Staged) -> None:
         publish_failures(lake, staged)
     reach("publish.before_forget")
     forget_spent(lake, staged.stage, staged.batch, staged.epoch)
+    reach("publish.before_usage")
+    settle(lake, staged)

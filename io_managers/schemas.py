@@ -312,11 +312,22 @@ USAGE = TableSchema(
     {
         "run_id": _c(pl.String, "the run", null=False),
         "stage": _c(pl.String, "the stage", null=False),
-        "micro_batch": _c(pl.String, "the micro-batch", null=False),
+        "micro_batch": _c(
+            pl.String,
+            "what was worked on: files, text_layer, ocr or failed (pages), pages, documents, each "
+            "of files and pages with the size of the PDF (`ocr/2^17`: 2^17 bytes to twice that); "
+            "loading: workers' time beside these; step: what the stage did while no worker worked",
+            null=False,
+        ),
         "kind": _c(pl.String, "reserved or settled", null=False),
         "batch": _c(pl.String, "the batch", null=False),
-        "n_items": _c(pl.Int64, "units of work"),
-        "seconds": _c(pl.Float64, "wall-clock seconds"),
+        "version": _c(pl.String, "version of the stage that did it"),
+        "n_items": _c(pl.Int64, "units of work: files, pages or documents; 1 for loading and step"),
+        "seconds": _c(
+            pl.Float64,
+            "worker-seconds: time of every worker summed, so that it holds for any number of "
+            "workers; of step, wall-clock seconds",
+        ),
         "input_tokens": _c(pl.Int64, "tokens read"),
         "output_tokens": _c(pl.Int64, "tokens written"),
         "cost_usd": _c(pl.Float64, "0 when free, null when unknown"),

@@ -27,6 +27,7 @@ from io_managers.publish import claim_epoch, partition_files, published_epoch
 from io_managers.resume import Resumed, resume
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged, StagedFile, lake_frame, stage_file
+from io_managers.usage import Work
 from io_managers.versions import StageVersion, register, require_accepted
 from resources.crash_points import reach
 from resources.lake.lake import Lake
@@ -73,6 +74,7 @@ class StageRun:
         self.epoch = claim_epoch(lake, self.stage, batch)
         reach("stage.epoch_claimed")
         self.counts: Counter[str] = Counter()
+        self.work = Work()
         self.now = datetime.now(UTC)
         mark = published_epoch(lake, self.stage, batch)
         self._published = mark is not None
@@ -130,7 +132,8 @@ class StageRun:
         rows = rows.filter((pl.col("input_sha256") == pl.col("_input")) & self._whole)
         rows = rows.filter(~self._open_rows(rows, unit, by_page=by_page, settled=settled))
         self._carried = rows.select(self._carried.columns)
-        self._changed = self._changed or rows.height < total
+        strange = self.failures.about_others(unit, inputs)
+        self._changed = self._changed or rows.height < total or strange
         pages = set(self._carried.select(unit, "page_number").iter_rows()) if by_page else None
         self.failures.keep(unit, set(self._carried[unit]), pages)
         self._resume(inputs, unit, by_page=by_page)
@@ -328,4 +331,6 @@ class StageRun:
             cleared=self.failures.cleared(),
             counts=dict(self.counts),
             unchanged=not self._changed,
+            run_id=self.run_id,
+            work=self.work,
         )

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import disk_usage
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -24,6 +24,10 @@ from io_managers.schemas import TABLES, TableSchema
 from resources.crash_points import reach
 from resources.errors import LakeError, SchemaMismatchError
 from resources.lake.lake import Lake
+from resources.lake.store_errors import in_one_line
+
+if TYPE_CHECKING:
+    from io_managers.usage import Work
 
 ROW_GROUP_BYTES = 64 * 2**20
 """Row groups stay under this, so that a reader of one image never holds a batch of them."""
@@ -57,12 +61,20 @@ class Staged:
     cleared: tuple[dict[str, Any], ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     unchanged: bool = False
+    run_id: str = ""
+    work: Work | None = None
 
 
 def stage_file(
-    lake: Lake, table: str, frame: pl.DataFrame, partition: Mapping[str, str]
+    lake: Lake,
+    table: str,
+    frame: pl.DataFrame,
+    partition: Mapping[str, str],
+    name: str | None = None,
 ) -> StagedFile:
     """Write rows as one Parquet file in the table's final form, not yet visible to readers.
+
+    It has a name of its own, unless one is given.
 
     Raises:
         SchemaMismatchError: Columns or types differ from the table's schema.
@@ -74,7 +86,7 @@ def stage_file(
         if not _BATCH.match(value):
             raise SchemaMismatchError(f"{value!r} cannot be a partition of {table}")
     folder = "/".join(f"{column}={value}" for column, value in partition.items())
-    path = f"{folder}/part-{uuid.uuid4().hex}.parquet".lstrip("/")
+    path = f"{folder}/part-{name or uuid.uuid4().hex}.parquet".lstrip("/")
     size = _write_parquet(lake, f"{schema.name}/{path}", data)
     reach("stage.file_staged")
     return StagedFile(path, data.height, size, _stats(schema, data))
@@ -117,8 +129,8 @@ def _write_parquet(lake: Lake, path: str, data: pl.DataFrame) -> int:
         return _write_file(Path(lake.root) / path, data, options)
     except (OSError, pl.exceptions.ComputeError) as error:
         raise LakeError(
-            f"cannot write to the lake {lake.root}: {error}. Nothing was published; free space "
-            "or mend access, then run again"
+            f"cannot write to the lake {lake.root}: {in_one_line(error)}. Nothing was published; "
+            "free space or mend access, then run again"
         ) from error
 
 

@@ -101,7 +101,7 @@ def register(lake: Lake, version: StageVersion, gate: str) -> str:
             "eval_run": None,
         }
         frame = pl.concat([kept, pl.DataFrame([row], schema=VERSIONS.polars)])
-        number = table.transaction_version("versions") or 0
+        number = lake.transactions("versions", table).get("versions", 0)
         try:
             write_deltalake(
                 table,

@@ -31,6 +31,8 @@ POINTS: Final = (
     "publish.after_side_table",
     "publish.after_commit",
     "publish.before_forget",
+    "publish.before_usage",
+    "usage.after_file",
 )
 _reached: Counter[str] = Counter()
 

@@ -29,6 +29,8 @@ _KNOWN: Final = {
     "QUIRE_CONTEXT_TOKENS", "QUIRE_SUMMARY_TOKENS", "QUIRE_CALL_TIMEOUT", "QUIRE_MAX_CONCURRENCY",
     "QUIRE_REQUESTS_PER_MINUTE", "QUIRE_TOKENS_PER_MINUTE", "QUIRE_PRICES",
 }  # fmt: skip
+_BATCH_SECONDS: Final = {"local": 300, "k8s": 2_400}
+"""A run costs a second or three locally, and on Kubernetes 16 s and more before it begins."""
 _FOR_TESTS: Final = {crash_points.VARIABLE}
 
 
@@ -63,6 +65,7 @@ class Settings:
     executor: str
     max_batches: int
     webhook: str | None = field(repr=False)
+    """Its path may be a secret."""
     model_quantisation: str
     assistant_model: str | None
     context_tokens: int | None
@@ -160,6 +163,14 @@ class _Reader:
     def optional_whole(self, name: str, *, least: int) -> int | None:
         return self.whole(name, least, least=least) if self.optional(name) else None
 
+    def webhook(self) -> str | None:
+        url = self.optional("QUIRE_WEBHOOK")
+        if url is not None and not re.match(r"https?://[^/\s]+", url):
+            raise SettingError(  # the rest of it may be a secret
+                f"QUIRE_WEBHOOK={url[:8]}...: expected an http:// or https:// address"
+            )
+        return url
+
     def storage_options(self) -> dict[str, str]:
         raw = self.text("QUIRE_STORAGE_OPTIONS", "{}")
         try:
@@ -242,7 +253,9 @@ def _parse(read: _Reader, root: Path) -> Settings:
         worker_memory_mb=read.whole("QUIRE_WORKER_MEMORY_MB", 4096, least=512),
         page_timeout=read.number("QUIRE_PAGE_TIMEOUT", 60, least=0.1),
         doc_timeout=read.number("QUIRE_DOC_TIMEOUT", 1800, least=0.1),
-        batch_seconds=read.number("QUIRE_BATCH_SECONDS", 300, least=1),
+        batch_seconds=read.number(
+            "QUIRE_BATCH_SECONDS", _BATCH_SECONDS[read.text("QUIRE_EXECUTOR", "local")], least=1
+        ),
         batch_linger=read.number("QUIRE_BATCH_LINGER", 20, least=0),
         batch_max_docs=read.whole("QUIRE_BATCH_MAX_DOCS", 1000, least=1),
         stable_seconds=read.number("QUIRE_STABLE_SECONDS", 5, least=0),
@@ -251,7 +264,7 @@ def _parse(read: _Reader, root: Path) -> Settings:
         budget_tokens=read.whole("QUIRE_BUDGET_TOKENS", 0, least=0) if budget_tokens else None,
         executor=read.choice("QUIRE_EXECUTOR", "local", "k8s"),
         max_batches=read.whole("QUIRE_MAX_BATCHES", 50, least=1),
-        webhook=read.optional("QUIRE_WEBHOOK"),
+        webhook=read.webhook(),
         model_quantisation=read.choice("QUIRE_MODEL_QUANTISATION", "none", "int8", "int4"),
         assistant_model=read.optional("QUIRE_ASSISTANT_MODEL"),
         context_tokens=read.optional_whole("QUIRE_CONTEXT_TOKENS", least=256),

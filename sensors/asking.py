@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from resources.lake.batches import due_batches, is_stuck, read_requests, retryable_batches
+from resources.lake.batches import due_batches, is_stuck, read_all_requests
 from resources.lake.lake import Lake
 
 RUNS_A_TICK: Final = 25
@@ -40,20 +40,29 @@ def room_for(
     Batches that wait for a run or are in one count; stuck ones wait for a person, and must not
     stop the stream meanwhile.
     """
-    stuck = [
-        batch
-        for batch in sorted(set(unfinished) - set(running))
-        if is_stuck(read_requests(lake, batch))
-    ]
+    asked = read_all_requests(lake, sorted(set(unfinished) - set(running)))
+    stuck = [batch for batch, requests in asked.items() if is_stuck(requests)]
     busy = {*unfinished, *running} - set(stuck)
     return max(0, most - len(busy)), stuck
 
 
 def asks(
-    lake: Lake, unfinished: Sequence[str], running: Collection[str], limit: int = RUNS_A_TICK
+    lake: Lake,
+    unfinished: Collection[str],
+    retryable: Collection[str],
+    running: Collection[str],
+    limit: int = RUNS_A_TICK,
 ) -> list[Ask]:
-    """Runs to ask for now, the most urgent first, at most `limit`."""
-    mended = [batch for batch in retryable_batches(lake) if batch not in set(unfinished)]
+    """Runs to ask for now, the most urgent first, at most `limit`.
+
+    Args:
+        lake: What was asked for before.
+        unfinished: Batches that some stage has not published.
+        retryable: Batches with a failure that another run may mend.
+        running: Batches that are in a run.
+        limit: Runs at most.
+    """
+    mended = set(retryable) - set(unfinished)
     due = due_batches(lake, {*unfinished, *mended}, running)
     submitted = _submitted(lake, due)
     wanted = [

@@ -19,11 +19,14 @@ from resources.lake.batches import (
 )
 from resources.lake.lake import Lake
 from resources.lake.live import pinned, retired
+from resources.lake.pause import paused
 from resources.settings import Settings
 from sensors.asking import asks, room_for
+from sensors.notifications import make_outbox, tell_of_stuck
 from sensors.partitions import add_partitions, retire_partitions
 from sensors.runs import NO_RUN_RETRIES, end_lost_runs, running_batches
 from sensors.scan import tick
+from sensors.submit import submit
 
 LISTING_SECONDS = 10.0
 """Of a tick's 20 s: a longer listing goes on at the next tick."""
@@ -32,6 +35,8 @@ _PRIORITY = "dagster/priority"
 
 def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
     """Looks at the landing zone every few seconds and asks for a run per batch."""
+    # One for all ticks: of a lake in a bucket it keeps the tables that it opened.
+    lake = Lake(settings.lake, settings.storage_options)
 
     @dg.sensor(
         name="new_pdfs",
@@ -41,7 +46,11 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         description="Takes new PDFs into batches, heals lost batches, retries what may be mended",
     )
     def _new_pdfs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        lake = Lake(settings.lake, settings.storage_options)
+        outbox = make_outbox(lake, settings, context.log)
+        outbox.deliver()
+        held = paused(lake)
+        if held is not None:
+            return dg.SensorResult(skip_reason=held.message)
         _end_lost(context, lake)
         running = running_batches(context.instance)
         batches = all_batches(lake)
@@ -49,7 +58,8 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         unfinished = [batch for batch in batches if batch not in finished]
         room, stuck = room_for(lake, unfinished, running, settings.max_batches)
         message, made = _take(context, lake, settings, room)
-        wanted = asks(lake, [*unfinished, *made], running)
+        retryable = retryable_batches(lake)
+        wanted = asks(lake, [*unfinished, *made], retryable, running)
         add_partitions(context.instance, [*unfinished, *made, *(ask.batch for ask in wanted)])
         requests = []
         for ask in wanted:
@@ -57,12 +67,13 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
             reach("run.before_start")
             tags = {"quire/source": "new_pdfs", _PRIORITY: str(ask.priority), **NO_RUN_RETRIES}
             requests.append(dg.RunRequest(partition_key=ask.batch, tags=tags))
-        settled = finished - {*retryable_batches(lake), *running} - pinned(lake)
+        settled = finished - {*retryable, *running} - pinned(lake)
         retire_partitions(context.instance, retired(batches, settled))
         message += f"; {len(running)} batches in runs, {len(requests)} runs asked for"
         if stuck:
             message += f"; STUCK: {', '.join(stuck[:5])} (see their runs, then quire retry --batch)"
             context.log.error(message)
+            tell_of_stuck(lake, outbox, stuck)
         if requests:
             context.log.info(message)
             return dg.SensorResult(run_requests=requests)
@@ -97,12 +108,13 @@ def ingest_now_job(settings: Settings) -> dg.JobDefinition:
     @dg.op(name="cut_batches", description="Two looks at the landing zone, then batches at once")
     def _cut_batches(context: dg.OpExecutionContext) -> None:
         lake = Lake(settings.lake, settings.storage_options)
-        seen = tick(lake, settings, [settings.landing], linger=False)
-        if seen.n_waiting:
-            time.sleep(settings.stable_seconds)
-            seen = tick(lake, settings, [settings.landing], linger=False)
-        add_partitions(context.instance, seen.batches)
-        context.log.info("%s; the new_pdfs sensor asks for their runs next", seen.message)
+        look_again = settings.stable_seconds
+        submitted = submit(lake, settings, [settings.landing], source="ui", patience=look_again)
+        add_partitions(context.instance, submitted.batches)
+        held = paused(lake)
+        runs = "the new_pdfs sensor asks for their runs next" if held is None else held.message
+        context.log.info("%s; %s", submitted.message, runs)
+        context.add_output_metadata({"job_id": submitted.job.job_id})
 
     @dg.job(
         name="ingest_now",

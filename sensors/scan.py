@@ -12,16 +12,18 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import polars as pl
 
 from resources.lake.lake import Lake
+from resources.lake.rates import read_rates
 from resources.landing.listing import SIGHTINGS, Listing, list_landing
 from resources.landing.uris import path_of
 from resources.settings import Settings
-from sensors.batching import Cut, CutRule, cut_batches
+from sensors.batching import Cut, cut_batches, linger_seconds, rule_for
 from sensors.looks import Memory, Place, is_whole
 from sensors.take import take, unknown
 
@@ -45,6 +47,7 @@ class Tick:
         n_held: New files that are ready and stay until there is room for their batches.
         complete: Whether the listing came to its end; the next tick goes on otherwise.
         room: How many batches might have been made; None for any number.
+        sightings: What this tick itself listed (`SIGHTINGS`).
     """
 
     batches: tuple[str, ...] = ()
@@ -55,6 +58,12 @@ class Tick:
     n_held: int = 0
     complete: bool = True
     room: int | None = None
+    sightings: pl.DataFrame = field(default_factory=SIGHTINGS.to_frame, repr=False, compare=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether this tick listed everything by itself, from the beginning to the end."""
+        return self.complete and self.sightings.height == self.n_seen
 
     @property
     def message(self) -> str:
@@ -108,9 +117,9 @@ def tick(
     fresh = unknown(lake, listing.sightings)
     looks = memory.look_again(fresh, now, listing.place)
     stable = _stable(looks, settings, now, patient=linger)
-    rule = _rule(settings)
+    rule = rule_for(settings, read_rates(lake, settings), stable.height)
     cuts = cut_batches(stable["n_bytes"], rule)
-    ready = _ready(cuts, stable, settings, now, linger=linger)
+    ready = _ready(cuts, stable, now, _linger(lake, settings) if linger else 0.0)
     n_ready = sum(cut.n_files for cut in ready)
     ready = ready[:room]
     files = stable.head(sum(cut.n_files for cut in ready))
@@ -127,6 +136,7 @@ def tick(
         n_held=n_held,
         complete=listing.place is None,
         room=room,
+        sightings=listing.sightings,
     )
 
 
@@ -165,17 +175,17 @@ def _has_end(uri: str) -> bool:
         return False
 
 
-def _ready(
-    cuts: Sequence[Cut], stable: pl.DataFrame, settings: Settings, now: float, *, linger: bool
-) -> list[Cut]:
+def _ready(cuts: Sequence[Cut], stable: pl.DataFrame, now: float, linger: float) -> list[Cut]:
     """Batches that a limit ended, and the last one when it waited long enough for company."""
-    if not cuts or not linger or cuts[-1].full:
+    if not cuts or cuts[-1].full:
         return list(cuts)
-    waited = now - stable["seen_since"].tail(cuts[-1].n_files).min()  # type: ignore[operator]
-    return list(cuts if waited >= settings.batch_linger else cuts[:-1])
+    since = stable["seen_since"].tail(cuts[-1].n_files).to_list()
+    return list(cuts if now - min(since) >= linger else cuts[:-1])
 
 
-def _rule(settings: Settings) -> CutRule:
-    return CutRule(
-        settings.batch_seconds, settings.batch_max_docs, settings.workers, settings.layout
-    )
+def _linger(lake: Lake, settings: Settings) -> float:
+    """Seconds that a small batch waits, by how many batches the last day held."""
+    day = datetime.now(UTC) - timedelta(days=1)
+    batches = lake.scan("manifest", ["batch", "seen_at"]).filter(pl.col("seen_at") >= day)
+    n_batches = batches.select(pl.col("batch").n_unique()).collect().item()
+    return linger_seconds(settings.batch_linger, n_batches)

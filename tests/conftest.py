@@ -9,6 +9,9 @@ import pytest
 
 from resources.lake.lake import Lake
 from resources.settings import REPOSITORY_ROOT, Settings, load_settings
+from tests.object_store import s3
+
+__all__ = ["s3"]
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from io_managers.staging import Staged, stage_file
 from io_managers.versions import StageVersion, register
 from resources.errors import is_quarantined
 from resources.lake.lake import Lake
+from tests.object_store import ObjectStore
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -68,9 +69,18 @@ def version(stage: str) -> StageVersion:
     return StageVersion(stage, 1, "test", {"stage": stage})
 
 
+def lake_in_bucket(s3: ObjectStore) -> Lake:
+    """An empty lake below a prefix of a bucket of its own."""
+    return Lake(f"s3://{s3.bucket('lake')}/quire/lake", s3.storage_options)
+
+
 def make_lake(root: Path) -> Lake:
     """A lake with every stage's version accepted and no rows."""
-    lake = Lake(str(root))
+    return accept_versions(Lake(str(root)))
+
+
+def accept_versions(lake: Lake) -> Lake:
+    """The same lake, with every stage's version accepted."""
     for stage in STAGES:
         register(lake, version(stage), "block")
     return lake

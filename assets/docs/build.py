@@ -66,6 +66,7 @@ def build_docs(context: StageContext) -> Staged:
         run.counts[f"docs_{row['status']}"] += 1
         run.counts["pages"] += row["n_pages"] or 0
         run.counts["tokens"] += row["n_tokens"]
+        run.work.did("documents")
         run.done(doc_id)
     return run.finish()
 

@@ -1,28 +1,29 @@
 """Files of a batch: each sighting hashed and triaged in a worker, owned once or marked a duplicate.
 
-Here: the stage's plain function. Not here: how a PDF is triaged (`triage.py`).
+Here: the stage's plain function. Not here: how a PDF is triaged (`triage.py`), or who follows an
+owner whose source is gone (`succession.py`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any, Final
 
 import polars as pl
 
 from assets.answers import fault_of
 from assets.context import StageContext, digest
+from assets.files.succession import find_succession, without
 from assets.in_hand import run_tasks
 from assets.versions import stage_version
-from io_managers.contents import claim
 from io_managers.failure_ledger import Subject
 from io_managers.schemas import FILES
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
+from io_managers.usage import sized
 from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
-from resources.landing.copies import local_copy
+from resources.landing.copies import Copies, Wanted
 from resources.workers.pool import Task
 
 _TRIAGE: Final = "assets.files.triage:triage"
@@ -43,16 +44,14 @@ def build_files(context: StageContext) -> Staged:
     )
     manifest = lake.read("manifest", batch=batch).to_dicts()
     inputs = {row["uri"]: file_input(row) for row in manifest}
-    carried = set(run.carry(inputs, unit="uri")["uri"])
+    succession = find_succession(lake, batch)
+    carried = set(run.carry(without(inputs, succession.rows), unit="uri")["uri"])
     todo = [row for row in manifest if row["uri"] not in carried]
     triaged = _triage_all(context, run, todo)
-    first: dict[str, str] = {}
-    for uri, found in sorted(triaged.items()):
-        if found["doc_id"]:
-            first.setdefault(found["doc_id"], uri)
-    owners = claim(lake, batch, first)
+    owners = succession.claim_all(triaged)
     replaced = _replaced(context, [row["uri"] for row in todo])
     gone = {uri for uri, found in triaged.items() if found["error_class"] in SOURCE_GONE}
+    gone -= succession.pass_by(run, triaged, owners)
     kept = run.keep_published(gone, unit="uri")
     for sighting in todo:
         uri = sighting["uri"]
@@ -78,6 +77,7 @@ def build_files(context: StageContext) -> Staged:
         if row["status"] == "failed":
             run.fail(Subject(found["doc_id"], uri), found["error_class"], found["error"])
         run.counts["files"] += 1
+        run.work.did(sized("files", sighting["n_bytes"]))
         run.counts[f"files_{row['status']}"] += 1
         run.counts["pages"] += 0 if duplicate else found.get("n_pages") or 0
     run.counts["carried"] = len(carried)
@@ -93,27 +93,33 @@ def _triage_all(
     context: StageContext, run: StageRun, sightings: Sequence[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    with ExitStack() as copies:
+    with Copies(context.settings.storage_options) as copies:
 
         def tasks() -> Iterator[Task]:
-            for row in sightings:
-                try:
-                    path = copies.enter_context(
-                        local_copy(row["uri"], row["n_bytes"], row["mtime"])
-                    )
-                except DocumentError as error:
-                    found[row["uri"]] = _failed(error.error_class, str(error))
+            seen = ("uri", "n_bytes", "etag", "mtime")
+            wanted = (
+                (row["uri"], Wanted(**{name: row[name] for name in seen})) for row in sightings
+            )
+            for uri, copy in copies.each(wanted):
+                if isinstance(copy, DocumentError):
+                    found[uri] = _failed(copy.error_class, str(copy))
                     continue
-                payload = {"path": path, "passwords": list(context.settings.passwords)}
-                yield Task(row["uri"], _TRIAGE, payload)
+                payload: dict[str, Any] = {
+                    "path": copy.path,
+                    "passwords": list(context.settings.passwords),
+                }
+                if copy.sha256 is not None:
+                    payload["hashed"] = [copy.sha256, copy.n_bytes]
+                yield Task(uri, _TRIAGE, payload)
 
         for result in run_tasks(context, run, tasks(), lambda task: [task.document]):
             uri = result.task.document
             for record, _ in result.records():
-                fault = _fault(record)
+                fault = _fault(record, result.task.payload.get("hashed"))
                 found[uri] = _failed(ErrorClass.INVALID_OUTPUT, fault) if fault else record
             if result.failure is not None:
                 found[uri] = _failed(result.failure.error_class, result.failure.error)
+            copies.release(result.task.payload["path"])
             context.progress.report("files", context.batch, len(found), len(sightings))
     for row in sightings:
         if row["uri"] not in found:
@@ -123,12 +129,14 @@ def _triage_all(
     return found
 
 
-def _fault(record: Mapping[str, Any]) -> str | None:
-    """Why a worker's answer is no verdict; None when it is one."""
+def _fault(record: Mapping[str, Any], hashed: Sequence[Any] | None) -> str | None:
+    """Why a worker's answer is no verdict; None when it is one. `hashed` is what we know better."""
     if fault := fault_of(FILES, record, _VERDICT):
         return fault
     if record["doc_id"] is not None and not _SHA256.fullmatch(record["doc_id"]):
         return "the worker's answer has no hash as doc_id"
+    if hashed is not None and [record["doc_id"], record["n_bytes"]] != list(hashed):
+        return "the worker's answer is about other bytes"
     whole = record["status"] == "ok" and record["doc_id"] and record["n_pages"]
     failed = record["status"] == "failed" and record["error_class"] and record["error"]
     return None if whole or failed else "the worker's answer is neither a document nor a failure"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 import pymupdf
 from pymupdf import mupdf
@@ -38,6 +38,8 @@ class TriagePayload(TypedDict):
 
     path: str
     passwords: Sequence[str]
+    hashed: NotRequired[tuple[str, int]]
+    """The sha256 and size of a copy, taken while it was streamed."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def triage(
     progress(0)
     verdict = Verdict()
     try:
-        doc_id, n_bytes = hash_file(payload["path"])
+        doc_id, n_bytes = payload.get("hashed") or hash_file(payload["path"])
         verdict = Verdict(doc_id, n_bytes)
         progress(0)
         with open_pdf(payload["path"], payload["passwords"]) as document:

@@ -119,7 +119,14 @@ def _jobs(
             numbers = [row["page_number"] for row in rows]
             if numbers:
                 payload = _payload(context, rows)
-                yield Job(document["doc_id"], document["uri"], numbers, payload, complete=False)
+                yield Job(
+                    document["doc_id"],
+                    document["uri"],
+                    document["n_bytes"],
+                    numbers,
+                    payload,
+                    complete=False,
+                )
 
 
 def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, Any]]) -> None:
@@ -136,6 +143,7 @@ def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, A
                 writer.gone.add(result.task.document)
             if result.task.document not in writer.gone & never_any:  # no image before, none now
                 writer.fail(result.task.document, result.failure)
+        writer.run.work.did("pages", n=len(result.task.units))
         writer.run.done(result.task.document, result.task.units)
         writer.pages += len(result.task.units)
         context.progress.report("images", context.batch, writer.pages, writer.total)

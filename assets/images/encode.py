@@ -164,7 +164,7 @@ def _picture(image: mupdf.FzImage, alpha: Image.Image | None) -> Image.Image:
     pixmap = _decode(image)
     _require_pixels(pixmap, take_warnings())
     if pixmap.colorspace is None:  # a stencil: what it paints, in black
-        return Image.eval(_gray(pixmap), lambda covered: 255 - covered)
+        return _gray(pixmap).point(lambda covered: 255 - covered)
     if pixmap.colorspace.name not in _PLAIN:
         # One channel may be an ink as well as gray; profiles are applied here, once.
         is_gray = mupdf.fz_colorspace_is_gray(image.colorspace())

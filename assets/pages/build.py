@@ -18,6 +18,7 @@ from io_managers.failure_ledger import Subject
 from io_managers.schemas import PAGES
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
+from io_managers.usage import sized
 from resources.errors import SOURCE_GONE, ErrorClass
 from resources.workers.pool import TaskFailure
 
@@ -25,6 +26,7 @@ _READ: Final = "assets.pages.read:read_pages"
 SLICE_PAGES: Final = 16
 """Pages a task: enough that opening the document is cheap beside reading it, and few enough that
 one document keeps every worker busy."""
+_READ_BY: Final = {"ocr": "ocr", "mixed": "ocr"}
 _GIVEN: Final = ("version", "batch", "doc_id", "input_sha256")
 _COLUMNS: Final = tuple(c for c in PAGES.columns if c not in _GIVEN)
 
@@ -41,16 +43,20 @@ def build_pages(context: StageContext) -> Staged:
     missing = _missing_pages(documents, carried, run.resumed.units)
     total = sum(len(pages) for pages in missing.values()) + run.counts["pages"]
     jobs = _jobs(context, documents, missing)
+    sizes = {d["doc_id"]: d["n_bytes"] for d in documents}
     for result in read_in_slices(context, run, _READ, jobs, SLICE_PAGES):
         document = result.task.document
         for record, _, fault in checked(PAGES, result.records(), _COLUMNS):
             if fault is None:
                 add_page(run, document, record)
+                kind = _READ_BY.get(record["source"], "text_layer")
+                run.work.did(sized(kind, sizes[document]), record["elapsed_ms"])
             else:
                 page = (record["page_number"],)
                 fail_pages(run, document, TaskFailure(ErrorClass.INVALID_OUTPUT, fault, page))
         if result.failure is not None:
             fail_pages(run, document, result.failure)
+            run.work.did(sized("failed", sizes[document]), n=len(result.failure.units))
         run.done(document, result.task.units)
         context.progress.report("pages", context.batch, run.counts["pages"], total)
     return run.finish()
@@ -82,7 +88,7 @@ def _jobs(
         "page_timeout": settings.page_timeout,
     }
     return [
-        Job(d["doc_id"], d["uri"], missing[d["doc_id"]], payload)
+        Job(d["doc_id"], d["uri"], d["n_bytes"], missing[d["doc_id"]], payload)
         for d in documents
         if missing[d["doc_id"]]
     ]

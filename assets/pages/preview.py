@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, Final
 
 import polars as pl
@@ -10,8 +11,8 @@ import polars as pl
 from assets.context import StageContext, readable_documents
 from assets.preview import cell, picture, table
 from io_managers.staging import Staged, lake_frame, staged_rows
-from resources.errors import DocumentError
-from resources.landing.copies import local_copy
+from resources.errors import QuireError
+from resources.landing.copies import Wanted, local_copy
 from resources.workers.pool import Task
 
 _ROW = ["doc_id", "page_number", "status", "source", "confidence", "n_chars", "error_class"]
@@ -106,21 +107,23 @@ def _rendered(
 ) -> Iterator[tuple[str, bytes]]:
     """One page of each document as a picture, with the document's file name, made in a worker."""
     tasks = []
-    for document in documents:
-        try:
-            with local_copy(document["uri"], None, None) as path:
-                payload = {
-                    "path": path,
-                    "passwords": list(context.settings.passwords),
-                    "doc_id": document["doc_id"],
-                    "page_numbers": [page_number],
-                    **more,
-                }
-        except DocumentError:
-            continue  # already a row of `failures`; a preview has nothing to add
-        name = f"assets.pages.thumbnail:{function}"
-        tasks.append(Task(document["file_name"], name, payload, (page_number,)))
-    for result in context.workers.run(tasks):
-        for _, blob in result.records():
-            if blob is not None:
-                yield result.task.document, blob
+    with ExitStack() as copies:
+        for document in documents:
+            wanted = Wanted(document["uri"], document["n_bytes"], sha256=document["doc_id"])
+            try:
+                copy = copies.enter_context(local_copy(wanted, context.settings.storage_options))
+            except QuireError:
+                continue  # said where it was read; a preview has nothing to add
+            payload = {
+                "path": copy.path,
+                "passwords": list(context.settings.passwords),
+                "doc_id": document["doc_id"],
+                "page_numbers": [page_number],
+                **more,
+            }
+            name = f"assets.pages.thumbnail:{function}"
+            tasks.append(Task(document["file_name"], name, payload, (page_number,)))
+        for result in context.workers.run(tasks):
+            for _, blob in result.records():
+                if blob is not None:
+                    yield result.task.document, blob

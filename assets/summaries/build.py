@@ -64,6 +64,8 @@ def build_summaries(context: StageContext) -> Staged:
         run.counts["input_tokens"] += row["input_tokens"] or 0
         run.counts["output_tokens"] += row["output_tokens"] or 0
         context.progress.report("summaries", batch, run.counts["documents"], total)
+        run.work.did("documents")
+        run.work.paid(row["input_tokens"], row["output_tokens"], row["cost_usd"])
         run.done(record.doc_id)
     return run.finish()
 

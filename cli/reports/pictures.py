@@ -16,10 +16,10 @@ from typing import Any, Final
 import polars as pl
 
 from cli.document import Document
-from resources.errors import DocumentError
+from resources.errors import ErrorClass, QuireError
 from resources.lake.find import Found
 from resources.lake.lake import Lake
-from resources.landing.copies import local_copy
+from resources.landing.copies import Wanted, local_copy
 from resources.settings import Settings
 from resources.workers.shared import shared_pool
 from resources.workers.tasks import Task
@@ -45,11 +45,19 @@ class Sheets:
 
 def render_sheets(settings: Settings, found: Found, page_numbers: Sequence[int]) -> Sheets:
     """Render pages from the source, if a file with these very bytes is still there."""
+    reasons = []
+    for uri in dict.fromkeys([found.uri, *(str(row["uri"]) for row in found.sightings)]):
+        # The owner's file first, and any that may still hold the document: its bytes are hashed.
+        try:
+            with local_copy(Wanted(uri, sha256=found.doc_id), settings.storage_options) as copy:
+                return _sheets(settings, found, page_numbers, copy.path)
+        except QuireError as error:  # a document's class, or a store that cannot be used at all
+            reasons.append(f"{getattr(error, 'error_class', ErrorClass.UNREADABLE)}: {error}")
+    return Sheets(reasons=dict.fromkeys(page_numbers, reasons[0]))
+
+
+def _sheets(settings: Settings, found: Found, page_numbers: Sequence[int], path: str) -> Sheets:
     sheets = Sheets()
-    path, reason = _source(found)
-    if path is None:
-        sheets.reasons = dict.fromkeys(page_numbers, reason)
-        return sheets
     payload = {
         "path": path,
         "doc_id": found.doc_id,
@@ -72,19 +80,6 @@ def render_sheets(settings: Settings, found: Found, page_numbers: Sequence[int])
             units = result.failure.units or result.task.units
             sheets.reasons |= dict.fromkeys(units, reason)
     return sheets
-
-
-def _source(found: Found) -> tuple[str | None, str]:
-    """A file that may still hold the document, the owner's first; its bytes are hashed later."""
-    uris = [found.uri, *(str(row["uri"]) for row in found.sightings)]
-    reasons = []
-    for uri in dict.fromkeys(uris):
-        try:
-            with local_copy(uri, None, None) as path:
-                return path, ""
-        except DocumentError as error:
-            reasons.append(f"{error.error_class}: {error}")
-    return None, reasons[0]
 
 
 def thumbnails(settings: Settings, lake: Lake, document: Document) -> dict[str, bytes]:

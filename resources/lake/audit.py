@@ -13,6 +13,7 @@ from typing import Final
 
 import polars as pl
 
+from io_managers.publish import MOVING
 from resources.lake.audit_links import check_links
 from resources.lake.audit_tables import check_tables
 from resources.lake.lake import Lake
@@ -37,7 +38,8 @@ def audit(
     Raises:
         LakeError: The lake cannot be read at all.
     """
-    snapshot = Snapshot(lake, running_batches)
+    # A document's move to another batch takes a run of each, which may be cut short: it is due.
+    snapshot = Snapshot(lake, {*running_batches, *lake.names(MOVING)})
     lost = list(_data_files(snapshot))
     if lost:
         return lost  # reading on would fail: every other check needs these rows
@@ -49,11 +51,11 @@ def audit(
 
 def _data_files(snapshot: Snapshot) -> Iterator[Finding]:
     """Files that a table's log names and that are not there."""
-    filesystem, root = snapshot.lake.filesystem()
+    root = snapshot.lake.root
     for name, table in snapshot.tables.items():
         if table is None:
             continue
-        present = set(filesystem.find(f"{root}/{name}"))
+        present = {f"{root}/{path}" for path in snapshot.lake.find(name)}
         for named in pl.DataFrame(table.get_add_actions(flatten=True))["path"]:
             path = f"{root}/{name}/{named}"
             # A listing leaves out a folder that changes under it: each file is asked for again.

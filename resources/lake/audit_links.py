@@ -12,8 +12,9 @@ from typing import Final
 
 import polars as pl
 
+from io_managers.heirs import Successions, gone_sources
 from io_managers.schemas import STAGES
-from resources.errors import ErrorClass
+from resources.errors import SOURCE_GONE
 from resources.lake.snapshot import AGAIN, Finding, Snapshot, findings
 
 _DOC: Final = ["batch", "doc_id"]
@@ -72,13 +73,23 @@ def _stages_in_order(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _owners(snapshot: Snapshot) -> Iterator[Finding]:
-    """Every document has one owner, and the owner's `files` row says so too."""
+    """Every document has one owner, and the owner's `files` row says so too.
+
+    A document whose owner lost its source is on its way to another sighting until the batches of
+    both have run: these are due, and what their rows say of it until then is no finding.
+    """
     owners = snapshot.read("contents", ["doc_id", "owner_batch", "owner_uri"]).rename(
         {"owner_batch": "batch", "owner_uri": "uri"}
     )
     published = snapshot.published_frame("files")
     owned = snapshot.owned()
-    claimed = owners.join(published, on="batch", how="semi", maintain_order="left")
+    moving = pl.col("doc_id").is_in(Successions(snapshot.lake).due()["doc_id"].to_list())
+    unread = gone_sources(snapshot.lake).filter(pl.col("doc_id").is_null())
+    claimed = (
+        owners.filter(~moving)
+        .join(published, on="batch", how="semi", maintain_order="left")
+        .join(unread, on=_FILE, how="anti", maintain_order="left")
+    )
     yield from findings(
         claimed.join(owned, on=["doc_id", *_FILE], how="anti", maintain_order="left"),
         "owner_lost",
@@ -94,14 +105,12 @@ def _owners(snapshot: Snapshot) -> Iterator[Finding]:
         "{batch} read it ({uri}) and contents has no owner for it",
         AGAIN,
     )
-    # A former owner whose source is gone keeps its failed row after a duplicate took over.
-    gone = snapshot.settled("files", [*_FILE, "error_class"]).filter(
-        pl.col("error_class").is_in([ErrorClass.SOURCE_MISSING, ErrorClass.SOURCE_CHANGED])
-    )
+    lost = pl.col("error_class").is_in([str(c) for c in SOURCE_GONE])
+    gone = snapshot.settled("failures", [*_DOC, "error_class"]).filter(lost)
     rivals = owned.join(owners, on=["doc_id", *_FILE], how="anti", maintain_order="left")
     yield from findings(
         rivals.join(owners, on="doc_id", how="semi", maintain_order="left").join(
-            gone, on=_FILE, how="anti", maintain_order="left"
+            gone, on=_DOC, how="anti", maintain_order="left"
         ),
         "owners_two",
         "document {doc_id}",
@@ -174,10 +183,11 @@ def _documents(snapshot: Snapshot) -> Iterator[Finding]:
             f"{{batch}} owns it and published {stage} without it",
             AGAIN,
         )
+    moving = pl.col("doc_id").is_in(Successions(snapshot.lake).due()["doc_id"].to_list())
     for stage in STAGES[1:]:
         rows = snapshot.settled(stage, _DOC).unique(maintain_order=True)
         yield from findings(
-            rows.join(owned, on=_DOC, how="anti", maintain_order="left"),
+            rows.filter(~moving).join(owned, on=_DOC, how="anti", maintain_order="left"),
             "not_owned",
             "document {doc_id}",
             f"{stage} has rows of it in {{batch}}, which does not own it",

@@ -13,7 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from io_managers.schemas import STAGES, TIMESTAMP
-from resources.lake.batches import Requests, is_stuck, published_batches, read_requests
+from resources.lake.batches import Requests, is_stuck, published_batches, read_all_requests
 from resources.lake.lake import Lake
 
 BATCH_STATES: Final = ("running", "waiting", "stuck", "finished")
@@ -45,12 +45,14 @@ def batch_states(lake: Lake, running_batches: Collection[str] = ()) -> pl.DataFr
     )
     names = manifest["batch"].to_list()
     published = {stage: published_batches(lake, stage, names) for stage in STAGES}
+    done = set(names).intersection(*published.values())
+    requests = read_all_requests(lake, [name for name in names if name not in done])
     rows: list[dict[str, Any]] = []
     for row in manifest.to_dicts():
         batch = row["batch"]
         stages = [stage for stage in STAGES if batch in published[stage]]
-        finished = len(stages) == len(STAGES)
-        asked = Requests() if finished else read_requests(lake, batch)
+        finished = batch in done
+        asked = requests.get(batch, Requests())
         last = datetime.fromtimestamp(asked.last, UTC) if asked.count else None
         rows.append(
             {

@@ -15,7 +15,8 @@ from typing import Final
 import polars as pl
 
 from io_managers.checkpoints import n_records
-from io_managers.publish import published_epoch, transaction_id
+from io_managers.heirs import Successions
+from io_managers.publish import MOVING, published_epoch, transaction_id
 from io_managers.schemas import STAGES
 from resources.errors import NOT_CHARGED
 from resources.lake.lake import Lake
@@ -90,11 +91,9 @@ def _published(lake: Lake, stage: str, wanted: set[str]) -> _Published:
     with_rows = frozenset({partition["batch"] for partition in table.partitions()} & wanted)
     rest = wanted - with_rows
     remembered = frozenset(_remembered(lake, stage, table_id) & rest) if rest else frozenset()
-    looked_up = frozenset(
-        batch
-        for batch in rest - remembered
-        if table.transaction_version(transaction_id(stage, batch)) is not None
-    )
+    unknown = rest - remembered
+    marks = lake.transactions(stage, table) if unknown else {}
+    looked_up = frozenset(batch for batch in unknown if transaction_id(stage, batch) in marks)
     return _Published(table_id, with_rows, remembered, looked_up)
 
 
@@ -119,7 +118,10 @@ def unfinished_batches(lake: Lake) -> list[str]:
 
 
 def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
-    """Batches with a failure that another run may mend, oldest first.
+    """Batches that another run may mend, oldest first.
+
+    They have a failure that is not final, or a document to hand over or to take over because its
+    owner's source is gone (`io_managers/heirs.py`).
 
     Args:
         lake: Where the failures are.
@@ -130,12 +132,22 @@ def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
     failures = failures.filter(~pl.col("quarantined"))
     if at_once:
         failures = failures.filter(~pl.col("error_class").is_in([str(c) for c in NOT_CHARGED]))
-    return sorted(failures["batch"].unique())
+    moving = Successions(lake).due()["batch"]
+    return sorted({*failures["batch"], *moving, *lake.names(MOVING)})
 
 
 def read_requests(lake: Lake, batch: str) -> Requests:
     """How often a batch was asked for."""
-    held = lake.get(f"_quire/batches/{batch}.json")
+    return read_all_requests(lake, [batch])[batch]
+
+
+def read_all_requests(lake: Lake, batches: Collection[str]) -> dict[str, Requests]:
+    """The same of many batches; of a lake in a bucket, many at once."""
+    held = lake.get_all([f"_quire/batches/{batch}.json" for batch in batches])
+    return {batch: _requests(data) for batch, data in zip(batches, held, strict=True)}
+
+
+def _requests(held: bytes | None) -> Requests:
     if held is None:
         return Requests()
     value = json.loads(held)
@@ -216,8 +228,8 @@ def due_batches(
     """Batches to ask for now: never asked for, or healing after 1, 5 and 30 minutes."""
     now = time.time() if now is None else now
     due = []
-    for batch in sorted(set(unfinished) - set(running)):
-        requests = read_requests(lake, batch)
+    asked = read_all_requests(lake, sorted(set(unfinished) - set(running)))
+    for batch, requests in asked.items():
         waited = abs(now - requests.last)
         if requests.count >= MAX_REQUESTS:
             is_due = waited >= HEAL_AFTER[0] and _progress(lake, batch) != requests.progress

@@ -96,18 +96,22 @@ def _crowded(
 
 
 def _swap(lake: Lake, table: str, partition: dict[str, str], paths: Sequence[str]) -> Swap:
-    """Write the rows again and commit; what was written goes when it cannot be committed."""
+    """Write the rows again and commit; what was written goes when it was surely not committed.
+
+    A commit may come through though its answer is lost: what a failed one left is for the sweep.
+    """
     read: list[str] = []
     written: list[StagedFile] = []
-    committed = False
+    tried = False
     try:
         for group, rows in _groups(lake, table, paths):
             if len(group) > 1:  # a file that fills a group by itself stays
                 written.append(stage_file(lake, table, rows, partition))
                 read += group
-        committed = len(written) < len(read) and _commit(lake, table, partition, read, written)
+        tried = len(written) < len(read)
+        committed = tried and _commit(lake, table, partition, read, written)
     finally:
-        if not committed:
+        if not tried:
             for file in written:
                 lake.delete(f"{table}/{file.path}")
     left = "" if committed or not read else "other commits came between; the next time will do"
@@ -146,12 +150,17 @@ def _commit(
     read: Sequence[str],
     written: Sequence[StagedFile],
 ) -> bool:
-    """Swap the files in one commit; False when the partition's files changed, or at no quiet moment."""
+    """Swap the files in one commit; False when the partition's files changed, or at no quiet moment.
+
+    After False the written files are in no version of the table, and are gone.
+    """
     for attempt in range(_TRIES):
         handle = lake.ensure(table)
         present = {row["path"]: row["size_bytes"] for row in partition_files(handle, partition)}
+        if {file.path for file in written} <= present.keys():
+            return True  # the last try came through, and its answer was lost
         if not present.keys() >= set(read):
-            return False
+            break
         now = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
             AddAction(file.path, file.n_bytes, dict(partition), now, data_change=False, stats=file.stats)
@@ -167,6 +176,8 @@ def _commit(
             pause(attempt)
             continue
         return True
+    for file in written:
+        lake.delete(f"{table}/{file.path}")
     return False
 
 

@@ -17,8 +17,9 @@ from io_managers.schemas import TABLES
 from resources.errors import LakeError
 from resources.lake.batches import all_batches, finished_batches
 from resources.lake.compaction import Swap, compact_table
-from resources.lake.lake import Lake
+from resources.lake.lake import LOG_CHECKPOINT_COMMITS, Lake
 from resources.lake.sweeping import (
+    old_notices,
     spent_checkpoints,
     spent_epochs,
     spent_intents,
@@ -28,9 +29,6 @@ from resources.lake.sweeping import (
 
 KEEP_HOURS: Final = 7 * 24
 """Files that a commit replaced stay this long, for readers of an earlier version."""
-LOG_CHECKPOINT_COMMITS: Final = 20
-"""Opening a table reads every commit since the log's last checkpoint; Delta makes one itself at
-every hundredth."""
 
 
 @dataclass
@@ -44,6 +42,7 @@ class Care:
     n_checkpoints: int = 0
     n_intents: int = 0
     n_epochs: int = 0
+    n_notices: int = 0
     n_temporary: int = 0
     log_checkpoints: list[str] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
@@ -66,6 +65,7 @@ class Care:
             "spent_checkpoints_removed": self.n_checkpoints,
             "notes_of_died_runs_removed": self.n_intents,
             "old_epochs_removed": self.n_epochs,
+            "old_notices_removed": self.n_notices,
             "temporary_files_removed": self.n_temporary,
             "logs_checkpointed": len(self.log_checkpoints),
             "left_for_the_next_pass": len(self.left),
@@ -124,6 +124,9 @@ def sweep(
     for path in spent_epochs(lake):
         lake.delete(path)
         care.n_epochs += 1
+    for path in old_notices(lake, now):
+        lake.delete(path)
+        care.n_notices += 1
     for path in temporary_files(lake, now):
         lake.delete(path)
         care.n_temporary += 1

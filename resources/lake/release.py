@@ -6,12 +6,13 @@ Here: the change to `failures`, published like every change to it. Not here: wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from io_managers.publish import claim_epoch, commit_partition
+from io_managers.schemas import STAGES
 from io_managers.staging import stage_file
 from resources.errors import ErrorClass, QuireError, SettingError
 from resources.lake.batches import forget_requests
@@ -49,14 +50,29 @@ def release_documents(
         raise SettingError(f"{error_class!r} is no error class: {', '.join(ErrorClass)}")
     rows = [row for row in quarantined(states) if row["error_class"] == error_class]
     rows += [_in_quarantine(states, document) for document in documents]
-    running = states.running_batches.intersection(row["batch"] for row in rows)
+    others = _passed_by(states, rows)
+    batches = [*(row["batch"] for row in rows), *(batch for batch, _ in others)]
+    running = states.running_batches.intersection(batches)
     if running:
         raise QuireError(
             f"{', '.join(sorted(running))} is in a run now: release after it has ended"
         )
     for row in rows:
         release(states.lake, row["batch"], row["doc_id"], row["uri"])
+    for batch, uri in others:
+        release(states.lake, batch, None, uri)
     return rows
+
+
+def _passed_by(states: LakeStates, rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Duplicates of these documents whose own sources were gone: they may be there again too."""
+    documents = [row["doc_id"] for row in rows if row["doc_id"] is not None]
+    duplicates = states.files.filter(
+        pl.col("doc_id").is_in(documents) & (pl.col("status") == "duplicate")
+    )
+    own = states.failures.filter(pl.col("quarantined") & pl.col("doc_id").is_null())
+    found = duplicates.join(own, on=["batch", "uri"], how="semi").select("batch", "uri")
+    return list(found.iter_rows())
 
 
 def _in_quarantine(states: LakeStates, document: str) -> dict[str, Any]:
@@ -66,7 +82,13 @@ def _in_quarantine(states: LakeStates, document: str) -> dict[str, Any]:
     return {name: getattr(found, name) for name in _COLUMNS}
 
 
-def release(lake: Lake, batch: str, doc_id: str | None, uri: str) -> int:
+def release(
+    lake: Lake,
+    batch: str,
+    doc_id: str | None,
+    uri: str,
+    stages: Collection[str] = STAGES,
+) -> int:
     """Release a document (or an unread file) from quarantine; returns how many failures that freed.
 
     Its attempts start at none again. The change takes an epoch, as a run does, so a run of the
@@ -79,10 +101,10 @@ def release(lake: Lake, batch: str, doc_id: str | None, uri: str) -> int:
     same = pl.col("doc_id").is_null() & pl.col("uri").eq_missing(uri)
     if doc_id is not None:
         same |= pl.col("doc_id").eq_missing(doc_id)
-    freed = same & pl.col("quarantined")
-    stages = failures.filter(freed)["stage"].unique().sort().to_list()
+    freed = same & pl.col("quarantined") & pl.col("stage").is_in(list(stages))
+    changed = failures.filter(freed)["stage"].unique().sort().to_list()
     count = failures.filter(freed).height
-    for stage in stages:
+    for stage in changed:
         rows = failures.filter(pl.col("stage") == stage).with_columns(
             attempts=pl.when(freed).then(0).otherwise("attempts").cast(pl.Int32),
             quarantined=pl.col("quarantined") & ~same,
@@ -92,6 +114,6 @@ def release(lake: Lake, batch: str, doc_id: str | None, uri: str) -> int:
         file = stage_file(lake, "failures", rows, partition)
         number = 2 * epoch + 1  # as a run's last word on its failures is numbered
         commit_partition(lake, "failures", [file], partition, f"failures/{batch}/{stage}", number)
-    if stages:
+    if changed:
         forget_requests(lake, batch)
     return count

@@ -84,11 +84,9 @@ class Snapshot:
         if stage not in self._published:
             table = self.tables[stage]
             names = {*self.batches, *self.batches_with_rows(stage)}
+            marks = {} if table is None else self.lake.transactions(stage, table)
             self._published[stage] = frozenset(
-                name
-                for name in names
-                if table is not None
-                and table.transaction_version(transaction_id(stage, name)) is not None
+                name for name in names if transaction_id(stage, name) in marks
             )
         return self._published[stage]
 

@@ -24,10 +24,12 @@ from io_managers.intents import FOLDER as INTENTS
 from io_managers.publish import published_epoch
 from io_managers.schemas import TABLES
 from resources.lake.lake import TEMPORARY, Lake
+from resources.telemetry.outbox import TOLD
 
 EXPIRE_SECONDS: Final = 3 * 86400.0
 """Age at which a staged file that nothing names is taken for a crash's: a run is ended after four
 hours (`max_runtime_seconds`), so its run is long gone."""
+REMEMBER_SECONDS: Final = 30 * 86400.0
 _BATCH: Final = re.compile(r"(?:^|/)batch=([^/]+)/")
 _EPOCHS: Final = "_quire/epochs"
 
@@ -80,10 +82,8 @@ def unused_files(
 
 def _data_files(lake: Lake, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Parquet files under a table, by path from the table's root, the log's own left out."""
-    filesystem, root = lake.filesystem()
-    folder = f"{root}/{table}/"
-    for path, info in filesystem.find(folder, detail=True).items():
-        inside = str(path).partition(folder)[2]
+    for path, info in lake.find(table).items():
+        inside = path.removeprefix(f"{table}/")
         if inside.endswith(".parquet") and not inside.startswith("_"):
             yield inside, info
 
@@ -111,21 +111,20 @@ def _named(table: DeltaTable | None) -> set[str]:
 
 def spent_checkpoints(lake: Lake) -> list[str]:
     """Folders of records from before what is published: no run can go on from them."""
-    spent = []
-    for stage in lake.names(FOLDER):
-        for batch in lake.names(f"{FOLDER}/{stage}"):
-            folder = f"{FOLDER}/{stage}/{batch}"
-            bases = [name for name in lake.names(folder) if name.isdecimal()]
-            # Asked after the listing: a run that publishes meanwhile only spends more of them.
-            published = published_epoch(lake, stage, batch) or 0
-            spent += [f"{folder}/{name}" for name in bases if int(name) < published]
-    return spent
+    inside = (path.removeprefix(f"{FOLDER}/").split("/") for path in lake.find(FOLDER))
+    bases = {tuple(parts[:3]) for parts in inside if len(parts) > 3 and parts[2].isdecimal()}
+    # Asked after the listing: a run that publishes meanwhile only spends more of them.
+    return [
+        f"{FOLDER}/{stage}/{batch}/{base}"
+        for stage, batch, base in sorted(bases)
+        if int(base) < (published_epoch(lake, stage, batch) or 0)
+    ]
 
 
 def spent_epochs(lake: Lake) -> list[str]:
     """Epochs below the greatest of each stage and batch; that one alone decides the next."""
     spent = []
-    for folder, names in _grouped(_listed(lake, _EPOCHS)).items():
+    for folder, names in _grouped(lake.find(_EPOCHS)).items():
         numbers = sorted((name for name in names if name.isdecimal()), key=int)
         spent += [f"{folder}/{name}" for name in numbers[:-1]]
     return spent
@@ -134,7 +133,7 @@ def spent_epochs(lake: Lake) -> list[str]:
 def spent_intents(lake: Lake) -> list[str]:
     """Notes of what died runs had in hand, from before what is published."""
     spent = []
-    for folder, names in _grouped(_listed(lake, INTENTS)).items():
+    for folder, names in _grouped(lake.find(INTENTS)).items():
         stage, batch = folder.split("/")[-2:]
         published = published_epoch(lake, stage, batch) or 0
         numbers = {name: name.partition(".")[0] for name in names}
@@ -146,22 +145,21 @@ def spent_intents(lake: Lake) -> list[str]:
     return spent
 
 
+def old_notices(lake: Lake, now: float | None = None) -> list[str]:
+    """Marks of notifications that were heard a month ago: nobody notices those events again."""
+    now = time.time() if now is None else now
+    listed = lake.find(TOLD).items()
+    return [path for path, info in listed if now - _modified(info) >= REMEMBER_SECONDS]
+
+
 def temporary_files(lake: Lake, now: float | None = None) -> list[str]:
     """Half-written small objects of processes that were killed, three days old or older."""
     now = time.time() if now is None else now
     return [
         path
-        for path, info in _listed(lake, "_quire").items()
+        for path, info in lake.find("_quire").items()
         if path.rsplit("/", 1)[-1].startswith(TEMPORARY) and now - _modified(info) >= EXPIRE_SECONDS
     ]
-
-
-def _listed(lake: Lake, folder: str) -> dict[str, dict[str, Any]]:
-    """Every object below a folder of the lake, by its path in the lake."""
-    filesystem, root = lake.filesystem()
-    start = f"{root}/"
-    listed = filesystem.find(f"{root}/{folder}", detail=True)
-    return {str(path).partition(start)[2]: info for path, info in listed.items()}
 
 
 def _grouped(paths: Iterable[str]) -> dict[str, list[str]]:

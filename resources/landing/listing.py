@@ -9,19 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import polars as pl
 
-from io_managers.schemas import TIMESTAMP
-from resources.errors import SettingError
 from resources.landing.local import list_folder
+from resources.landing.sightings import SIGHTINGS
 from resources.settings import is_local
 
-SIGHTINGS: Final = pl.Schema(
-    {"uri": pl.String(), "n_bytes": pl.Int64(), "etag": pl.String(), "mtime": TIMESTAMP}
-)
-"""One look at a file: where it is and what tells this content from another."""
+__all__ = ["SIGHTINGS", "Listing", "list_landing"]
 
 
 @dataclass(frozen=True)
@@ -55,16 +50,17 @@ def list_landing(
         location: An absolute folder or PDF, or an object-store prefix.
         storage_options: `QUIRE_STORAGE_OPTIONS`, for object stores.
         after: The `place` of the listing that this one goes on from.
-        seconds: Stop once this long has gone by (not before some files were listed).
+        seconds: Stop once this long has gone by (not before something was listed).
 
     Raises:
-        SettingError: There is no such folder or bucket, or it is a file that is not a PDF or cannot
-            be read.
+        SettingError: There is no such folder or bucket, it is a file that is not a PDF or cannot
+            be read, or the store cannot be reached or refuses (told within about 20 seconds).
     """
-    if not is_local(location):
-        raise SettingError(
-            f"landing zone {location}: only local folders can be read by this version; copy the "
-            "PDFs to a folder, or mount the bucket"
-        )
-    rows, left, place = list_folder(location, after=after, seconds=seconds)
-    return Listing(pl.DataFrame(rows, schema=SIGHTINGS, orient="row"), tuple(left), place)
+    if is_local(location):
+        found, left, place = list_folder(location, after=after, seconds=seconds)
+    else:
+        from resources.landing.objects import list_objects  # s3fs: 0.5 s that folders do not need
+
+        options = storage_options or {}
+        found, left, place = list_objects(location, options, after=after, seconds=seconds)
+    return Listing(found, tuple(left), place)

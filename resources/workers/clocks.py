@@ -31,6 +31,8 @@ class Running:
     spool: str
     progress: ProgressFile
     slot: int | None = None
+    since: float | None = None
+    """When a worker was free for it: at once, or when the task before it ended."""
     due: float | None = None
     started: float | None = None
     ended: float | None = None
@@ -62,6 +64,12 @@ class Running:
         """How long it ran, until now or its end; how long its result lay about does not count."""
         end = time.monotonic() if self.ended is None else self.ended
         return 0.0 if self.started is None else max(0.0, end - self.started)
+
+    def worker_seconds(self, now: float) -> float:
+        """How long a worker had it; unlike `seconds`, right for tasks of milliseconds."""
+        since = self.started if self.since is None else self.since
+        end = now if self.ended is None else self.ended
+        return 0.0 if since is None else max(0.0, end - since)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from resources.workers.folders import spool_folder, sweep_spool_folders
 from resources.workers.processes import Processes
 from resources.workers.session import Session
 from resources.workers.slots import HostSlots
+from resources.workers.spent import Spent
 from resources.workers.tasks import Task, TaskFailure, TaskResult
 
 __all__ = ["Task", "TaskFailure", "TaskResult", "WorkerPool"]
@@ -37,6 +38,7 @@ class WorkerPool:
         self.slots = HostSlots(workers)
         self.clocks = Clocks(page_timeout, doc_timeout)
         self._swept = False
+        self.spent = Spent()
 
     def close(self) -> None:
         """Stop every worker now; a later run starts new ones."""
@@ -59,4 +61,7 @@ class WorkerPool:
             self._swept = True
         with spool_folder() as folder:
             session = Session(self.workers, self.processes, self.slots, self.clocks, folder)
-            yield from session.run(tasks)
+            try:
+                yield from session.run(tasks)
+            finally:
+                self.spent += session.spent

@@ -19,6 +19,7 @@ from resources.errors import EngineError, ErrorClass
 from resources.workers.clocks import Clocks, Running
 from resources.workers.processes import Generation, Processes
 from resources.workers.slots import HostSlots
+from resources.workers.spent import Spent
 from resources.workers.spool import LOADING, ProgressFile, pack_payload, spooled_units
 from resources.workers.tasks import Task, TaskFailure, TaskResult, failed
 from resources.workers.verdicts import Ending, ending
@@ -52,6 +53,8 @@ class Session:
         self.last_clock = 0.0
         self.lost: Generation | None = None
         self.fruitless = 0
+        self.spent = Spent()
+        self.busy_since = 0.0
 
     def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         """Run tasks to their ends; closed early, it kills what is running."""
@@ -102,7 +105,11 @@ class Session:
             self.again.appendleft(task)
             self._count_fruitless(str(error))
             return False
-        self.running.append(Running(task, processes, future, spool, progress, slot))
+        now = time.monotonic()
+        if not self.running:
+            self.busy_since = now
+        since = None if slot is None else now
+        self.running.append(Running(task, processes, future, spool, progress, slot, since=since))
         return True
 
     def _progress_file(self, spool: str) -> ProgressFile:
@@ -113,11 +120,11 @@ class Session:
         progress.clear()
         return progress
 
-    def _pass_on(self, slot: int | None) -> None:
+    def _pass_on(self, slot: int | None, ended: float | None) -> None:
         """Give a finished task's slot to the one that waited behind it, or to another run."""
         queued = next((entry for entry in self.running if entry.slot is None), None)
         if queued is not None and not self.slots.contested():
-            queued.slot = slot
+            queued.slot, queued.since = slot, ended
         else:
             self.slots.release(slot)
 
@@ -130,7 +137,8 @@ class Session:
         self._watch_clocks()
         for entry in [entry for entry in self.running if _has_ended(entry)]:
             self.running.remove(entry)
-            self._pass_on(entry.slot)
+            self._pass_on(entry.slot, entry.ended)
+            self._book(entry)
             self.seconds[entry.task.document] += entry.seconds()
             yield from self._finish(entry)
             Path(entry.spool).unlink(missing_ok=True)
@@ -139,6 +147,13 @@ class Session:
                 self.idle.append(entry.progress)
             else:
                 entry.progress.close()  # a killed worker may still write to its own
+
+    def _book(self, entry: Running) -> None:
+        """Add a task that ended to what was spent."""
+        now = time.monotonic()
+        self.spent += Spent(entry.worker_seconds(now), 0.0)
+        if not self.running:
+            self.spent += Spent(0.0, now - self.busy_since)
 
     def _watch_clocks(self) -> None:
         now = time.monotonic()

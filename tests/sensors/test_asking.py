@@ -67,9 +67,9 @@ def test_what_was_submitted_goes_first(lake: Lake, settings: Settings) -> None:
     drop(settings, 1, first=1)
     tick(lake, settings, [settings.landing], linger=False, job_id="j1")
     unfinished = unfinished_batches(lake)
-    assert asks(lake, unfinished, []) == [Ask("b00000002", SUBMITTED), Ask("b00000001", FRESH)]
-    assert asks(lake, unfinished, [], limit=1) == [Ask("b00000002", SUBMITTED)]
-    assert asks(lake, unfinished, ["b00000002"]) == [Ask("b00000001", FRESH)]
+    assert asks(lake, unfinished, [], []) == [Ask("b00000002", SUBMITTED), Ask("b00000001", FRESH)]
+    assert asks(lake, unfinished, [], [], limit=1) == [Ask("b00000002", SUBMITTED)]
+    assert asks(lake, unfinished, [], ["b00000002"]) == [Ask("b00000001", FRESH)]
 
 
 def test_a_landing_zone_that_is_gone_stops_no_batch(

@@ -255,7 +255,7 @@ def test_an_object_that_was_put_again_is_no_new_file(lake: Lake) -> None:
     when = datetime(2026, 11, 1, tzinfo=UTC)
     rows = [("s3://b/x.pdf", 3, "abc", when), ("s3://b/y.pdf", 3, None, when)]
     first = pl.DataFrame(rows, schema=SIGHTINGS, orient="row")
-    rule = CutRule(300, 10, 1, layout=False)
+    rule = CutRule(300, 10, 1)
     take(lake, first, cut_batches(first["n_bytes"], rule), rule, None)
     later = first.with_columns(mtime=pl.lit(when + timedelta(days=1)))
     assert unknown(lake, later)["uri"].to_list() == ["s3://b/y.pdf"]
