@@ -27,6 +27,7 @@ from resources.lake.batches import retryable_batches, unfinished_batches
 from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.workers.child import run_task
+from resources.workers.spent import Spent
 from resources.workers.spool import ProgressFile, pack_payload
 from resources.workers.tasks import Task, TaskFailure, TaskResult, failed
 from sensors.scan import tick
@@ -45,6 +46,7 @@ class InProcessWorkers:
         self.folder = folder
         self.failing: set[str] = set()
         self.number = 0
+        self.spent = Spent()
 
     def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
         for task in tasks:

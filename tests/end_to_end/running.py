@@ -80,7 +80,15 @@ def make_place(root: Path, **settings: str) -> Place:
 
 def contents(lake: Lake, name: str) -> list[dict[str, Any]]:
     """Rows of a table without what may differ between two runs of the same work."""
-    passing = ("elapsed_ms", "ingested_at", "first_seen_at", "last_seen_at", "run_id", "seen_at")
+    passing = (
+        "elapsed_ms",
+        "ingested_at",
+        "first_seen_at",
+        "last_seen_at",
+        "run_id",
+        "seen_at",
+        "job_id",
+    )
     frame = lake.read(name).drop(passing, strict=False)
     rows = frame.with_columns(pl.col(pl.Binary).bin.encode("hex")).to_dicts()
     return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))

@@ -15,6 +15,7 @@ import pytest
 
 from resources.landing.listing import list_landing
 from resources.landing.uris import key_of
+from tests.end_to_end.buckets import make_bucket_place
 from tests.end_to_end.pdfs import plain
 from tests.end_to_end.running import Place, contents, make_place
 from tests.object_store import SECRET, ObjectStore
@@ -42,7 +43,9 @@ def table(place: Place, name: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
 
 
-def test_a_bucket_gives_the_same_tables_as_a_folder(s3: ObjectStore, tmp_path: Path) -> None:
+def test_bucket_to_bucket_gives_the_same_tables_as_folder_to_folder(
+    s3: ObjectStore, tmp_path: Path
+) -> None:
     folder = make_place(tmp_path / "folder", layout="off", batch_linger="0")
     for number, name in enumerate(("a.pdf", "b c.pdf", "deep/d.pdf")):
         path = folder.landing / "in" / name
@@ -55,7 +58,8 @@ def test_a_bucket_gives_the_same_tables_as_a_folder(s3: ObjectStore, tmp_path: P
     for path in sorted(folder.landing.rglob("*.pdf")):
         s3.put(bucket, {str(path.relative_to(folder.landing)): path.read_bytes()})
     s3.put(bucket, {"inbox/other.pdf": b"not below the prefix"})
-    remote = bucket_place(tmp_path / "bucket", s3, f"s3://{bucket}/in")
+    remote = make_bucket_place(tmp_path / "bucket", s3, layout="off", batch_linger="0")
+    remote.settings.update(QUIRE_LANDING=f"s3://{bucket}/in")
     assert folder.ingest()[0] == remote.ingest()[0] == 3
     for name in ("manifest", "contents", "files", "pages", "images", "docs", "summaries"):
         assert table(remote, name) == table(folder, name), name
@@ -167,7 +171,11 @@ def test_real_documents_come_the_same_from_a_bucket(
         (folder.landing / name).write_bytes(path.read_bytes())
         s3.put(bucket, {name: path.read_bytes()})
     remote = bucket_place(tmp_path / "bucket", s3, f"s3://{bucket}", ocr="off")
-    assert folder.ingest()[0] == remote.ingest()[0]
-    for name in ("files", "pages", "images", "image_data", "docs", "summaries"):
-        assert table(remote, name) == table(folder, name), name
-    assert remote.run("audit")[0] == 0
+    both = make_bucket_place(tmp_path / "both", s3, layout="off", ocr="off", batch_linger="0")
+    both.settings.update(QUIRE_LANDING=f"s3://{bucket}")
+    code = folder.ingest()[0]
+    for place in (remote, both):
+        assert place.ingest()[0] == code
+        for name in ("files", "pages", "images", "image_data", "docs", "summaries"):
+            assert table(place, name) == table(folder, name), name
+        assert place.run("audit")[0] == 0
