@@ -6,13 +6,14 @@ here: Dagster's objects (`new_pdfs.py`) or the schedule of healing (`resources/l
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from resources.lake.batches import due_batches, is_stuck, read_all_requests
+from resources.lake.batches import HEAL_AFTER, due_batches, is_stuck, read_all_requests
 from resources.lake.lake import Lake
 
 RUNS_A_TICK: Final = 25
@@ -52,6 +53,8 @@ def asks(
     retryable: Collection[str],
     running: Collection[str],
     limit: int = RUNS_A_TICK,
+    *,
+    payable: Collection[str] = (),
 ) -> list[Ask]:
     """Runs to ask for now, the most urgent first, at most `limit`.
 
@@ -61,15 +64,25 @@ def asks(
         retryable: Batches with a failure that another run may mend.
         running: Batches that are in a run.
         limit: Runs at most.
+        payable: Of the retryable, those that a budget had blocked and has room for now. They are
+            not on the schedule of healing: nothing was in vain, and each run gets on.
     """
     mended = set(retryable) - set(unfinished)
-    due = due_batches(lake, {*unfinished, *mended}, running)
+    paid_for = mended & set(payable) - set(running)
+    due = due_batches(lake, {*unfinished, *mended} - paid_for, running)
+    due += _not_just_asked(lake, sorted(paid_for))
     submitted = _submitted(lake, due)
     wanted = [
         Ask(batch, SUBMITTED if batch in submitted else MENDING if batch in mended else FRESH)
         for batch in due
     ]
     return sorted(wanted, key=lambda ask: (-ask.priority, ask.batch))[:limit]
+
+
+def _not_just_asked(lake: Lake, batches: Sequence[str]) -> list[str]:
+    """Those whose run, if one was asked for, has had time to begin."""
+    asked = read_all_requests(lake, batches)
+    return [batch for batch in batches if abs(time.time() - asked[batch].last) >= HEAL_AFTER[0]]
 
 
 def _submitted(lake: Lake, batches: Sequence[str]) -> set[str]:
