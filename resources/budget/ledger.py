@@ -15,7 +15,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -67,11 +67,13 @@ class Grant:
         n: How many of the calls, from the first on, may be made.
         reservation: What is held for them; None when `n` is 0.
         left: What the budget has left after it.
+        lost: What is held for calls that nobody will hear of; None when there are none.
     """
 
     n: int
     reservation: Reservation | None
     left: Left
+    lost: Reservation | None = None
 
 
 def _now() -> datetime:
@@ -114,6 +116,15 @@ class Ledger:
         """Say what a micro-batch did cost; what it held beyond that is free again."""
         self.exchange([(reservation, actual)])
 
+    def renew(self, reservation: Reservation) -> Reservation:
+        """Hold for another day what a provider's job holds that is still worked on.
+
+        A job may last longer than a day. Its reservation may come from an earlier process: what
+        tells it is the spender and its micro-batch.
+        """
+        held = self.exchange([(reservation, NOTHING)], lost=reservation.amount).lost
+        return reservation if held is None else held
+
     def exchange(
         self,
         settled: Sequence[tuple[Reservation, Amount]],
@@ -139,7 +150,8 @@ class Ledger:
                 "QUIRE_BUDGET_USD needs a price of every call: set QUIRE_PRICES, or "
                 "QUIRE_BUDGET_TOKENS instead"
             )
-        mine, lost_key = self._next_name(), self._next_name()
+        mine = self._next_name()
+        also = Reservation(self._next_name(), lost) if lost.calls else None
         grant = Grant(0, None, Left())
         file: StagedFile | None = None
         for attempt in range(COMMIT_TRIES):
@@ -148,11 +160,17 @@ class Ledger:
             standing = self._books.read(self._clock(), table)
             if file is not None:
                 # Rows that are in the table now were committed, and the answer to it was lost.
-                if self._is_there(mine, lost_key, settled):
+                if self._is_there(mine, also, settled):
                     return grant
                 self.lake.delete(f"{USAGE.name}/{file.path}")
-            grant = self._grant(mine, self._left(standing, settled, owed), needs)
-            rows = self._rows(settled, grant.reservation, lost_key, lost)
+            left = self._left(standing, settled, owed).minus(lost)
+            grant = replace(self._grant(mine, left, needs), lost=also)
+            rows = [self._row("settled", held.micro_batch, actual) for held, actual in settled]
+            rows += [
+                self._row("reserved", held.micro_batch, held.amount)
+                for held in (grant.reservation, also)
+                if held is not None
+            ]
             if not rows:
                 return grant
             frame = pl.DataFrame(rows, schema=USAGE.polars)
@@ -170,9 +188,13 @@ class Ledger:
         return (self.spender.run_id, self.spender.stage, micro_batch)
 
     def _is_there(
-        self, mine: str, lost: str, settled: Sequence[tuple[Reservation, Amount]]
+        self,
+        mine: str,
+        also: Reservation | None,
+        settled: Sequence[tuple[Reservation, Amount]],
     ) -> bool:
-        if any(self._books.knows(self._key(name), "reserved") for name in (mine, lost)):
+        names = [mine] if also is None else [mine, also.micro_batch]
+        if any(self._books.knows(self._key(name), "reserved") for name in names):
             return True
         return any(self._books.knows(self._key(r.micro_batch), "settled") for r, _ in settled)
 
@@ -197,20 +219,6 @@ class Ledger:
         if not n:
             return Grant(0, None, left)
         return Grant(n, Reservation(name, total), left.minus(total))
-
-    def _rows(
-        self,
-        settled: Sequence[tuple[Reservation, Amount]],
-        reservation: Reservation | None,
-        lost_key: str,
-        lost: Amount,
-    ) -> list[dict[str, Any]]:
-        rows = [self._row("settled", held.micro_batch, actual) for held, actual in settled]
-        if reservation is not None:
-            rows.append(self._row("reserved", reservation.micro_batch, reservation.amount))
-        if lost.calls:
-            rows.append(self._row("reserved", lost_key, lost))
-        return rows
 
     def _row(self, kind: str, micro_batch: str, amount: Amount) -> dict[str, Any]:
         return {

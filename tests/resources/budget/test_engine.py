@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import polars as pl
@@ -159,6 +162,51 @@ def test_failed_completions_pass_through(lake: Lake) -> None:
     answers = list(engine(lake, Budget(tokens=10_000), Refuses()).generate(requests(3)))
     assert {answer.error_class for answer in answers} == {ErrorClass.REFUSED}
     assert {answer.cost_usd for answer in answers} == {200e-6}
+
+
+class InThreads(Scripted):
+    """Takes requests in a thread of its own, and answers them in several."""
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        done: queue.Queue[Completion | None] = queue.Queue()
+
+        def take() -> None:
+            with ThreadPoolExecutor(8) as pool:
+                for one in requests:
+                    self.taken.append(one.key)
+                    pool.submit(self._put, done, one)
+            done.put(None)
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        while (answer := done.get()) is not None:
+            yield answer
+        thread.join()
+
+    def _put(self, done: queue.Queue[Completion | None], one: Request) -> None:
+        done.put(self._answer(one))
+
+
+def test_an_engine_may_take_requests_in_a_thread_of_its_own(lake: Lake) -> None:
+    inner = InThreads(output=20, seconds=0.001)
+    answers = list(engine(lake, Budget(tokens=12_000), inner).generate(requests(300)))
+    assert len(answers) == 300
+    done = [answer for answer in answers if answer.error_class is None]
+    assert len(inner.taken) == len(done)
+    assert 12_000 - 150 < sum(a.input_tokens + a.output_tokens for a in done) <= 12_000
+    standing = ledger(lake, Budget()).standing()
+    assert (standing.spent.calls, standing.held.calls) == (len(done), 0)
+
+
+def test_an_engine_that_breaks_its_word_is_told_of(lake: Lake) -> None:
+    class Silent(Scripted):
+        def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+            for answer in super().generate(requests):
+                if answer.key != "k3":
+                    yield answer
+
+    with pytest.raises(EngineError, match="gave no answer to 1 requests"):
+        list(engine(lake, Budget(), Silent()).generate(requests(5)))
 
 
 def test_everything_else_is_the_engines_own(lake: Lake) -> None:

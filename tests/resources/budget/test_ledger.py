@@ -89,6 +89,25 @@ def test_a_reservation_that_nobody_settles_counts_for_a_day(lake: Lake) -> None:
     assert book.standing().held.calls == 1
 
 
+def test_a_job_of_a_provider_is_held_day_by_day_and_settled_by_another_process(lake: Lake) -> None:
+    spender = Spender("job-1", "summaries", "b00000001", "v")
+
+    def at(hours: int) -> Ledger:
+        now = NOON + timedelta(hours=hours)
+        return Ledger(lake, Budget(tokens=200), spender, clock=lambda: now)
+
+    held = at(0).reserve([CALL]).reservation
+    assert held is not None
+    for hours in (20, 40, 60):
+        poll = at(hours)
+        assert poll.reserve([CALL]).n == 0
+        held = poll.renew(held)
+        assert poll.standing().held.tokens == CALL.tokens
+    poll.settle(held, Amount(1, 90, 10))
+    assert poll.standing().left(Budget(tokens=200)).tokens == 100
+    assert poll.standing().spent.calls == 1
+
+
 def test_one_that_expired_is_still_settled_in_full(lake: Lake) -> None:
     now = NOON
     spender = Spender("slow", "summaries", "b00000001", "v")
