@@ -65,12 +65,12 @@ def asks(
         running: Batches that are in a run.
         limit: Runs at most.
         payable: Of the retryable, those that a budget had blocked and has room for now. They are
-            not on the schedule of healing: nothing was in vain, and each run gets on.
+            never given up: a budget may be raised any number of times.
     """
     mended = set(retryable) - set(unfinished)
     paid_for = mended & set(payable) - set(running)
     due = due_batches(lake, {*unfinished, *mended} - paid_for, running)
-    due += _not_just_asked(lake, sorted(paid_for))
+    due += _healed(lake, sorted(paid_for))
     submitted = _submitted(lake, due)
     wanted = [
         Ask(batch, SUBMITTED if batch in submitted else MENDING if batch in mended else FRESH)
@@ -79,10 +79,16 @@ def asks(
     return sorted(wanted, key=lambda ask: (-ask.priority, ask.batch))[:limit]
 
 
-def _not_just_asked(lake: Lake, batches: Sequence[str]) -> list[str]:
-    """Those whose run, if one was asked for, has had time to begin."""
+def _healed(lake: Lake, batches: Sequence[str]) -> list[str]:
+    """Those that were not asked for, or not for 1, 5 and then each 30 minutes."""
     asked = read_all_requests(lake, batches)
-    return [batch for batch in batches if abs(time.time() - asked[batch].last) >= HEAL_AFTER[0]]
+    waits = {batch: HEAL_AFTER[min(r.count, len(HEAL_AFTER)) - 1] for batch, r in asked.items()}
+    now = time.time()
+    return [
+        batch
+        for batch, requests in asked.items()
+        if not requests.count or abs(now - requests.last) >= waits[batch]
+    ]
 
 
 def _submitted(lake: Lake, batches: Sequence[str]) -> set[str]:

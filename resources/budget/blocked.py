@@ -44,6 +44,11 @@ def note_refused(lake: Lake, batch: str, least: Amount) -> None:
     lake.put(f"{_FOLDER}/{batch}.json", json.dumps(value).encode())
 
 
+def forget_refused(lake: Lake, batch: str) -> None:
+    """Our budget refuses nothing of a batch any more: what blocks it is its provider's quota."""
+    lake.delete(f"{_FOLDER}/{batch}.json")
+
+
 def blocked_batches(books: Books, budget: Budget) -> Blocked:
     """Which blocked batches may run and which had better not.
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from resources.budget.amounts import NOTHING, Amount, Budget, Left
-from resources.budget.blocked import note_refused
+from resources.budget.blocked import forget_refused, note_refused
 from resources.budget.ledger import Ledger, Reservation, Spender
 from resources.budget.predictions import OutputForecast, past_output
 from resources.budget.prices import Prices
@@ -54,6 +54,27 @@ def budgeted(engine: Engine, lake: Lake, settings: Settings, spender: Spender) -
 
 
 @dataclass
+class Pace:
+    """How many calls are reserved at once: more when reservations follow each other fast."""
+
+    n_calls: int = FIRST_CALLS
+    asked_at: float | None = None
+    """Of the last reservation, by `time.monotonic`."""
+
+    @property
+    def since(self) -> float:
+        """Seconds since the last reservation."""
+        return SLOW if self.asked_at is None else time.monotonic() - self.asked_at
+
+    def adapt(self) -> None:
+        """Double or halve, before another reservation."""
+        if self.since < QUICK:
+            self.n_calls = min(MOST_CALLS, self.n_calls * 2)
+        elif self.since > SLOW:
+            self.n_calls = max(FIRST_CALLS, self.n_calls // 2)
+
+
+@dataclass
 class _MicroBatch:
     """Calls that were reserved together."""
 
@@ -81,6 +102,7 @@ class BudgetedEngine:
         self.prices = prices
         spender = ledger.spender
         self.forecast = OutputForecast(past_output(ledger.lake, spender.stage, spender.version))
+        self.pace = Pace()
 
     @property
     def name(self) -> str:
@@ -157,7 +179,6 @@ class _Flow:
     source: Iterator[Request]
     lock: threading.RLock = field(default_factory=threading.RLock)
     exhausted: bool = False
-    n_calls: int = FIRST_CALLS
     ahead: deque[tuple[Request, Amount]] = field(default_factory=deque)
     granted: deque[tuple[Request, Amount, _MicroBatch]] = field(default_factory=deque)
     flying: defaultdict[str, deque[tuple[Amount, _MicroBatch]]] = field(
@@ -168,8 +189,9 @@ class _Flow:
     least_refused: Amount | None = None
     left: Left | None = None
     """What the budget had left when it was last asked."""
-    asked_at: float = 0.0
     n_admitted: int = 0
+    without_quota: bool = False
+    """Whether the provider refused for a budget of its own."""
 
     @property
     def is_ready(self) -> bool:
@@ -214,7 +236,8 @@ class _Flow:
             micro_batch.waiting -= 1
             if answer.finish_reason in ("stop", "length"):
                 self.owner.forecast.saw(answer.output_tokens)
-            if not micro_batch.waiting and time.monotonic() - self.asked_at > SETTLE_AFTER:
+            self.without_quota |= answer.error_class is ErrorClass.BUDGET
+            if not micro_batch.waiting and self.owner.pace.since > SETTLE_AFTER:
                 self._exchange([])
             return priced
 
@@ -248,9 +271,11 @@ class _Flow:
             for micro_batch in self.open:
                 micro_batch.waiting = 0
             self._exchange([], lost=lost)
+            ledger = self.owner.ledger
             if self.least_refused is not None:
-                ledger = self.owner.ledger
                 note_refused(ledger.lake, ledger.spender.batch, self.least_refused)
+            elif self.without_quota:
+                forget_refused(ledger.lake, ledger.spender.batch)
 
     # Reserving ---------------------------------------------------------------------------------
 
@@ -265,7 +290,7 @@ class _Flow:
             whole = any(not micro_batch.waiting for micro_batch in self.open)
             first = self.ahead[0][1]
             if self.left is None or whole or self.left.takes(first):
-                self._adapt()
+                self.owner.pace.adapt()
                 self._exchange([amount for _, amount in self.ahead])
                 if self.granted:
                     return
@@ -275,22 +300,12 @@ class _Flow:
             self._look_ahead()
 
     def _look_ahead(self) -> None:
-        while not self.exhausted and len(self.ahead) < self.n_calls:
+        while not self.exhausted and len(self.ahead) < self.owner.pace.n_calls:
             request = next(self.source, None)
             if request is None:
                 self.exhausted = True
             else:
                 self.ahead.append((request, self.owner.expect(request)))
-
-    def _adapt(self) -> None:
-        """Larger micro-batches when reservations follow each other fast, smaller when slowly."""
-        if not self.asked_at:
-            return
-        since = time.monotonic() - self.asked_at
-        if since < QUICK:
-            self.n_calls = min(MOST_CALLS, self.n_calls * 2)
-        elif since > SLOW:
-            self.n_calls = max(FIRST_CALLS, self.n_calls // 2)
 
     def _exchange(self, needs: list[Amount], lost: Amount = NOTHING) -> None:
         """Settle what is whole, and reserve what `needs` begin with."""
@@ -303,7 +318,7 @@ class _Flow:
             owed += micro_batch.spent.beyond(micro_batch.foreseen)
         settled = [(m.reservation, m.spent) for m in whole]
         grant = self.owner.ledger.exchange(settled, needs, owed=owed, lost=lost)
-        self.open, self.left, self.asked_at = rest, grant.left, time.monotonic()
+        self.open, self.left, self.owner.pace.asked_at = rest, grant.left, time.monotonic()
         if grant.reservation is not None:
             micro_batch = _MicroBatch(grant.reservation, grant.n)
             self.open.append(micro_batch)

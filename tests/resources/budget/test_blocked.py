@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from resources.budget.amounts import Budget
 from resources.budget.blocked import blocked_batches
 from resources.budget.books import Books
 from resources.errors import ErrorClass
-from resources.lake.batches import MAX_REQUESTS, record_request, retryable_batches
+from resources.lake.batches import HEAL_AFTER, MAX_REQUESTS, record_request, retryable_batches
 from resources.lake.lake import Lake
 from resources.lake.states import document_states
+from resources.llm.base import Completion, Request
 from resources.settings import Settings
 from sensors.new_pdfs import new_pdfs_sensor
 from tests.lakes import Pdf, accept_versions, publish_batch, version
@@ -116,6 +118,19 @@ def test_a_batch_that_its_provider_blocked_is_on_the_ordinary_schedule(lake: Lak
     assert blocked(lake, 350) == (set(), set())
 
 
+def test_a_provider_without_quota_takes_over_from_a_budget_that_has_room(lake: Lake) -> None:
+    class WithoutQuota(Scripted):
+        def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+            for answer in super().generate(requests):
+                yield replace(answer, text=None, error_class=ErrorClass.BUDGET)
+
+    prepare(lake)
+    summarise(lake, 350, "r1")
+    assert blocked(lake, 10_000) == ({BATCH}, set())
+    list(engine(lake, Budget(tokens=10_000), WithoutQuota()).generate([request(1)]))
+    assert blocked(lake, 10_000) == (set(), set())
+
+
 def test_the_sensor_asks_for_no_run_that_a_spent_budget_would_block(
     lake: Lake, settings: Settings, instance: dg.DagsterInstance
 ) -> None:
@@ -129,14 +144,14 @@ def test_the_sensor_asks_for_no_run_that_a_spent_budget_would_block(
         assert not result.run_requests
         assert "1 batches wait for a larger budget" in str(result.skip_reason)
     for _ in range(MAX_REQUESTS):  # however often it was asked for before
-        record_request(lake, BATCH, time.time() - 100)
+        record_request(lake, BATCH, time.time() - HEAL_AFTER[-1])
     raised = new_pdfs_sensor(replace(settings, budget_tokens=500), INGEST_JOB)
     result = raised(context)
     assert isinstance(result, dg.SensorResult)
     assert [asked.partition_key for asked in result.run_requests or []] == [BATCH]
     again = raised(context)
     assert isinstance(again, dg.SensorResult)
-    assert not again.run_requests  # its run has had no time to begin
+    assert not again.run_requests  # its run has had no time to begin, or its server is away
 
 
 def test_ingest_runs_no_batch_that_a_spent_budget_would_block(
