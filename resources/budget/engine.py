@@ -28,15 +28,16 @@ from resources.lake.lake import Lake
 from resources.llm.base import Completion, Engine, Message, Request
 from resources.settings import Settings
 
-FIRST_CALLS: Final = 8
-"""Calls of the first micro-batch."""
+FIRST_CALLS: Final = 1
+"""Calls of the first micro-batch, and of all where calls are slow: a caller that is asked for few
+requests ahead may still drop those that an answer makes useless."""
 MOST_CALLS: Final = 64
 """Calls of a micro-batch at most: what is looked ahead, and what a kill leaves unsettled."""
-QUICK: Final = 2.0
-SLOW: Final = 20.0
+QUICK: Final = 5.0
+SLOW: Final = 30.0
 """Seconds between two reservations below which micro-batches double, and above which they halve.
 One takes some 50 ms (measured on a busy two-core machine), and up to 0.5 s where eight processes do
-nothing but reserve."""
+nothing but reserve. Each leaves a file in `usage` until the table is compacted."""
 SETTLE_AFTER: Final = 10.0
 """Seconds that a whole micro-batch waits for a reservation to be settled with."""
 _BLOCKED_AT_ONCE: Final = 64
@@ -165,7 +166,7 @@ class BudgetedEngine:
             close = getattr(answers, "close", None)
             if close is not None:
                 close()
-        flow.check_all_answered(before)
+        flow.end_round(before)
 
 
 @dataclass
@@ -190,6 +191,10 @@ class _Flow:
     left: Left | None = None
     """What the budget had left when it was last asked."""
     n_admitted: int = 0
+    lost: Amount = NOTHING
+    """What is expected of calls that nobody will hear of."""
+    unasked: Amount = NOTHING
+    """What answers cost that belong to no call."""
     without_quota: bool = False
     """Whether the provider refused for a budget of its own."""
 
@@ -221,23 +226,22 @@ class _Flow:
     def answered(self, answer: Completion) -> Completion:
         """Price an answer and book it."""
         with self.lock:
-            if not self.flying[answer.key]:
-                raise EngineError(
-                    f"{self.owner.name} answered a request that it was not given: a fault of the "
-                    "engine, please report it"
-                )
-            expected, micro_batch = self.flying[answer.key].popleft()
-            if not self.flying[answer.key]:
-                del self.flying[answer.key]
+            calls = self.flying.get(answer.key)
             priced = replace(answer, cost_usd=self._cost(answer))
             cost = Amount(1, answer.input_tokens, answer.output_tokens, priced.cost_usd)
-            micro_batch.foreseen += expected
-            micro_batch.spent += cost
-            micro_batch.waiting -= 1
+            if calls:
+                expected, micro_batch = calls.popleft()
+                micro_batch.foreseen += expected
+                micro_batch.spent += cost
+                micro_batch.waiting -= 1
+                if not calls:
+                    del self.flying[answer.key]
+            else:  # an engine that answers twice may be paid twice
+                self.unasked += cost
             if answer.finish_reason in ("stop", "length"):
                 self.owner.forecast.saw(answer.output_tokens)
             self.without_quota |= answer.error_class is ErrorClass.BUDGET
-            if not micro_batch.waiting and self.owner.pace.since > SETTLE_AFTER:
+            if self.owner.pace.since > SETTLE_AFTER:
                 self._exchange([])
             return priced
 
@@ -246,31 +250,35 @@ class _Flow:
         while self.refused:
             yield self.refused.popleft()
 
-    def check_all_answered(self, before: int) -> None:
-        """See that the engine kept its word; `before` is how many requests it had taken earlier.
+    def end_round(self, before: int) -> None:
+        """Count calls that the engine took and never answered; they may be paid for.
+
+        Args:
+            before: How many calls it had taken before this round.
 
         Raises:
-            EngineError: It ended without answering requests that it took, or took none.
+            EngineError: It took none of the requests that were there for it.
         """
-        missing = sum(len(calls) for calls in self.flying.values())
-        if self.n_admitted == before:
-            missing = len(self.granted)
-        if missing:
-            raise EngineError(
-                f"{self.owner.name} gave no answer to {missing} requests: a fault of the engine, "
-                "please report it"
-            )
+        with self.lock:
+            if self.granted and self.n_admitted == before:
+                raise EngineError(
+                    f"{self.owner.name} takes no requests: a fault of the engine, please report it"
+                )
+            for calls in self.flying.values():
+                for expected, micro_batch in calls:
+                    self.lost += expected
+                    micro_batch.waiting -= 1
+            self.flying.clear()
 
     def end(self) -> None:
         """Settle; calls that nobody will hear of are held for a day, since they may be paid for."""
         with self.lock:
-            lost = NOTHING
             for calls in self.flying.values():
                 for expected, _ in calls:
-                    lost += expected
+                    self.lost += expected
             for micro_batch in self.open:
                 micro_batch.waiting = 0
-            self._exchange([], lost=lost)
+            self._exchange([])
             ledger = self.owner.ledger
             if self.least_refused is not None:
                 note_refused(ledger.lake, ledger.spender.batch, self.least_refused)
@@ -307,17 +315,21 @@ class _Flow:
             else:
                 self.ahead.append((request, self.owner.expect(request)))
 
-    def _exchange(self, needs: list[Amount], lost: Amount = NOTHING) -> None:
+    def _exchange(self, needs: list[Amount]) -> None:
         """Settle what is whole, and reserve what `needs` begin with."""
+        ledger = self.owner.ledger
         whole = [m for m in self.open if not m.waiting]
-        if not (whole or needs or lost.calls):
+        if not (whole or needs or self.lost.calls or self.unasked.calls):
             return
         rest = [m for m in self.open if m.waiting]
         owed = NOTHING
         for micro_batch in rest:
             owed += micro_batch.spent.beyond(micro_batch.foreseen)
         settled = [(m.reservation, m.spent) for m in whole]
-        grant = self.owner.ledger.exchange(settled, needs, owed=owed, lost=lost)
+        if self.unasked.calls:
+            settled.append((ledger.nothing_held(), self.unasked))
+        grant = ledger.exchange(settled, needs, owed=owed, lost=self.lost)
+        self.lost = self.unasked = NOTHING
         self.open, self.left, self.owner.pace.asked_at = rest, grant.left, time.monotonic()
         if grant.reservation is not None:
             micro_batch = _MicroBatch(grant.reservation, grant.n)

@@ -116,6 +116,10 @@ class Ledger:
         """Say what a micro-batch did cost; what it held beyond that is free again."""
         self.exchange([(reservation, actual)])
 
+    def nothing_held(self) -> Reservation:
+        """What calls are settled as that nothing was reserved for."""
+        return Reservation(self._next_name(), NOTHING)
+
     def renew(self, reservation: Reservation) -> Reservation:
         """Hold for another day what a provider's job holds that is still worked on.
 

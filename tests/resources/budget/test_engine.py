@@ -198,15 +198,35 @@ def test_an_engine_may_take_requests_in_a_thread_of_its_own(lake: Lake) -> None:
     assert (standing.spent.calls, standing.held.calls) == (len(done), 0)
 
 
-def test_an_engine_that_breaks_its_word_is_told_of(lake: Lake) -> None:
-    class Silent(Scripted):
+def test_a_call_that_is_never_answered_may_be_paid_for(lake: Lake) -> None:
+    class Forgetful(Scripted):
         def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
-            for answer in super().generate(requests):
-                if answer.key != "k3":
-                    yield answer
+            return (a for a in super().generate(requests) if a.key != "k3")
 
-    with pytest.raises(EngineError, match="gave no answer to 1 requests"):
-        list(engine(lake, Budget(), Silent()).generate(requests(5)))
+    answers = list(engine(lake, Budget(), Forgetful()).generate(requests(20)))
+    assert len(answers) == 19
+    standing = ledger(lake, Budget()).standing()
+    assert (standing.spent.calls, standing.held.calls, standing.held.tokens) == (19, 1, 150)
+
+
+def test_an_answer_that_comes_twice_is_paid_for_twice(lake: Lake) -> None:
+    class Twice(Scripted):
+        def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+            return (a for answer in super().generate(requests) for a in (answer, answer))
+
+    assert len(list(engine(lake, Budget(), Twice()).generate(requests(3)))) == 6
+    standing = ledger(lake, Budget()).standing()
+    assert (standing.spent.calls, standing.held.calls) == (6, 0)
+
+
+def test_an_engine_that_takes_nothing_is_told_of(lake: Lake) -> None:
+    class Idle(Scripted):
+        def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+            return iter(())
+
+    with pytest.raises(EngineError, match="takes no requests"):
+        list(engine(lake, Budget(), Idle()).generate(requests(5)))
+    assert ledger(lake, Budget()).standing().held.calls == 0
 
 
 def test_everything_else_is_the_engines_own(lake: Lake) -> None:
