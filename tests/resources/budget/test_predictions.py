@@ -41,7 +41,7 @@ def test_errors_of_forecasts_are_recorded(lake: Lake) -> None:
 
 def test_calls_that_were_never_answered_say_nothing(lake: Lake) -> None:
     answers = engine(lake, Budget(), Scripted()).generate(request(n) for n in range(20))
-    next(answers)
-    next(answers)
+    for _ in range(3):  # the third is one of two that were reserved together
+        next(answers)
     answers.close()  # type: ignore[attr-defined]
-    assert prediction_errors(lake)["calls"].to_list() == [1]
+    assert prediction_errors(lake)["calls"].to_list() == [2]
