@@ -126,10 +126,11 @@ def _cost(lake: Lake, batch: str | None) -> tuple[float, int]:
     is_call = pl.col("micro_batch").str.starts_with(CALLS)
     calls = rows.filter(is_call)
     others = rows.filter(~is_call).join(calls, on=["run_id", "stage"], how="anti")
-    booked = pl.concat([calls, others])
+    one = pl.lit(1, dtype=pl.Int64).alias("n_items")
+    booked = pl.concat([calls, others.with_columns(one)])
     if booked.is_empty():
         rows = lake.read("summaries", ["status", "cost_usd"], batch=batch)
-        booked = rows.filter(pl.col("status") == "ok").with_columns(n_items=pl.lit(1))
+        booked = rows.filter(pl.col("status") == "ok").with_columns(one)
     unknown = booked.filter(pl.col("cost_usd").is_null())["n_items"].sum()
     return float(booked["cost_usd"].sum()), int(unknown)
 
