@@ -24,6 +24,9 @@ from cli.terminal import warn
 from definitions import INGEST_JOB, build_defs
 from io_managers.heirs import Successions
 from io_managers.schemas import STAGES
+from resources.budget.amounts import Budget
+from resources.budget.blocked import blocked_batches
+from resources.budget.books import Books
 from resources.crash_points import reach
 from resources.errors import MAX_ATTEMPTS, QuireError
 from resources.lake.batches import (
@@ -110,8 +113,7 @@ def ingest(
         job_id=submitted.job.job_id,
     )
     result.covered = frozenset(all_batches(lake))
-    todo = unfinished_batches(lake)
-    todo += [batch for batch in retryable_batches(lake) if batch not in todo]
+    todo = batches_to_run(lake, settings)
     if todo:
         job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
         with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
@@ -120,6 +122,16 @@ def ingest(
             batches.run_all(todo)
             batches.hand_over()
     return result
+
+
+def batches_to_run(lake: Lake, settings: Settings) -> list[str]:
+    """Batches that are not finished, then those with failures that a run may mend now.
+
+    A spent budget mends nothing: batches that wait for no more than that are left blocked.
+    """
+    unfinished = unfinished_batches(lake)
+    spare = {*unfinished, *blocked_batches(Books(lake), Budget.of(settings)).waiting}
+    return unfinished + [batch for batch in retryable_batches(lake) if batch not in spare]
 
 
 def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:

@@ -13,6 +13,7 @@ import polars as pl
 import typer
 
 from cli import job as jobs
+from cli import spending
 from cli.exit_codes import of_states
 from cli.options import JsonOption, LakeOption, Opened, open_lake
 from cli.terminal import say, say_json, say_table
@@ -75,6 +76,8 @@ def status(
         say(opened.hint)
     else:
         _say_summary(told)
+        if batch is None:
+            spending.say_spending(opened, told.documents["blocked"])
         _say_batches(states, batch)
         held = paused(opened.lake)
         if held is not None:
@@ -152,6 +155,7 @@ def _as_json(
         "lake": opened.lake.root,
         **told.as_dict(),
         "unfinished_batches": open_batches.to_dicts(),
+        "spending": spending.as_json(opened),
         "paused": None if (held := paused(opened.lake)) is None else asdict(held),
     }
     if listed is not None:

@@ -316,10 +316,16 @@ USAGE = TableSchema(
             pl.String,
             "what was worked on: files, text_layer, ocr or failed (pages), pages, documents, each "
             "of files and pages with the size of the PDF (`ocr/2^17`: 2^17 bytes to twice that); "
-            "loading: workers' time beside these; step: what the stage did while no worker worked",
+            "loading: workers' time beside these; step: what the stage did while no worker worked; "
+            "calls/...: calls of a model that were reserved together",
             null=False,
         ),
-        "kind": _c(pl.String, "reserved or settled", null=False),
+        "kind": _c(
+            pl.String,
+            "reserved (what calls of a model are expected to cost; counts for a day unless settled)"
+            " or settled (what was spent)",
+            null=False,
+        ),
         "batch": _c(pl.String, "the batch", null=False),
         "version": _c(pl.String, "version of the stage that did it"),
         "n_items": _c(pl.Int64, "units of work: files, pages or documents; 1 for loading and step"),

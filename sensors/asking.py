@@ -6,13 +6,14 @@ here: Dagster's objects (`new_pdfs.py`) or the schedule of healing (`resources/l
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from resources.lake.batches import due_batches, is_stuck, read_all_requests
+from resources.lake.batches import HEAL_AFTER, due_batches, is_stuck, read_all_requests
 from resources.lake.lake import Lake
 
 RUNS_A_TICK: Final = 25
@@ -52,6 +53,8 @@ def asks(
     retryable: Collection[str],
     running: Collection[str],
     limit: int = RUNS_A_TICK,
+    *,
+    payable: Collection[str] = (),
 ) -> list[Ask]:
     """Runs to ask for now, the most urgent first, at most `limit`.
 
@@ -61,15 +64,31 @@ def asks(
         retryable: Batches with a failure that another run may mend.
         running: Batches that are in a run.
         limit: Runs at most.
+        payable: Of the retryable, those that a budget had blocked and has room for now. They are
+            never given up: a budget may be raised any number of times.
     """
     mended = set(retryable) - set(unfinished)
-    due = due_batches(lake, {*unfinished, *mended}, running)
+    paid_for = mended & set(payable) - set(running)
+    due = due_batches(lake, {*unfinished, *mended} - paid_for, running)
+    due += _healed(lake, sorted(paid_for))
     submitted = _submitted(lake, due)
     wanted = [
         Ask(batch, SUBMITTED if batch in submitted else MENDING if batch in mended else FRESH)
         for batch in due
     ]
     return sorted(wanted, key=lambda ask: (-ask.priority, ask.batch))[:limit]
+
+
+def _healed(lake: Lake, batches: Sequence[str]) -> list[str]:
+    """Those that were not asked for, or not for 1, 5 and then each 30 minutes."""
+    asked = read_all_requests(lake, batches)
+    waits = {batch: HEAL_AFTER[min(r.count, len(HEAL_AFTER)) - 1] for batch, r in asked.items()}
+    now = time.time()
+    return [
+        batch
+        for batch, requests in asked.items()
+        if not requests.count or abs(now - requests.last) >= waits[batch]
+    ]
 
 
 def _submitted(lake: Lake, batches: Sequence[str]) -> set[str]:

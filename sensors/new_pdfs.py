@@ -8,6 +8,9 @@ import time
 
 import dagster as dg
 
+from resources.budget.amounts import Budget
+from resources.budget.blocked import blocked_batches
+from resources.budget.books import Books
 from resources.crash_points import reach
 from resources.errors import SettingError
 from resources.lake.batches import (
@@ -37,6 +40,7 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
     """Looks at the landing zone every few seconds and asks for a run per batch."""
     # One for all ticks: of a lake in a bucket it keeps the tables that it opened.
     lake = Lake(settings.lake, settings.storage_options)
+    books = Books(lake)
 
     @dg.sensor(
         name="new_pdfs",
@@ -58,8 +62,9 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         unfinished = [batch for batch in batches if batch not in finished]
         room, stuck = room_for(lake, unfinished, running, settings.max_batches)
         message, made = _take(context, lake, settings, room)
-        retryable = retryable_batches(lake)
-        wanted = asks(lake, [*unfinished, *made], retryable, running)
+        blocked = blocked_batches(books, Budget.of(settings))
+        retryable = [batch for batch in retryable_batches(lake) if batch not in blocked.waiting]
+        wanted = asks(lake, [*unfinished, *made], retryable, running, payable=blocked.payable)
         add_partitions(context.instance, [*unfinished, *made, *(ask.batch for ask in wanted)])
         requests = []
         for ask in wanted:
@@ -70,6 +75,8 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         settled = finished - {*retryable, *running} - pinned(lake)
         retire_partitions(context.instance, retired(batches, settled))
         message += f"; {len(running)} batches in runs, {len(requests)} runs asked for"
+        if blocked.waiting:
+            message += f"; {len(blocked.waiting)} batches wait for a larger budget"
         if stuck:
             message += f"; STUCK: {', '.join(stuck[:5])} (see their runs, then quire retry --batch)"
             context.log.error(message)

@@ -19,6 +19,7 @@ import polars as pl
 
 from io_managers.schemas import USAGE
 from io_managers.usage import LOADING, STEP, size_class
+from resources.budget.books import CALLS
 from resources.lake.lake import Lake
 from resources.settings import Settings
 
@@ -296,7 +297,9 @@ def _recent(lake: Lake) -> pl.DataFrame:
     known = _frame(held["rows"]) if same_table else empty
     fresh = sorted(set(paths) - set(held["paths"] if same_table else ()))
     if fresh:
-        found = lake.scan_files("usage", fresh).select(_COLUMNS).collect()
+        # Calls of a model say what was paid; the stage's own row says what time it took.
+        is_call = pl.col("micro_batch").str.starts_with(CALLS)
+        found = lake.scan_files("usage", fresh).filter(~is_call).select(_COLUMNS).collect()
         known = pl.concat([known, found]).unique(["run_id", "stage", "micro_batch"])
     rows = _newest_runs(known)
     value: dict[str, Any] = {"mark": mark, "paths": paths, "rows": _plain(rows)}

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from io_managers.schemas import STAGES, TABLES
+from resources.budget.books import CALLS
 from resources.lake.batch_states import BATCH_STATES
 from resources.lake.lake import Lake
 from resources.lake.states import STATES, LakeStates, accepted_versions
@@ -34,7 +35,7 @@ class Summary:
     batches: dict[str, int]
     cost_usd: float
     cost_unknown: int
-    """Summaries whose cost nobody knows; they are not in `cost_usd`."""
+    """Summaries, or calls of a model, whose cost nobody knows; they are not in `cost_usd`."""
 
     @property
     def n_files(self) -> int:
@@ -112,15 +113,26 @@ def _figures(lake: Lake, batch: str | None) -> int:
 
 
 def _cost(lake: Lake, batch: str | None) -> tuple[float, int]:
-    """What was settled, where spend is booked; else what the summaries say they cost."""
-    settled = lake.scan("usage", ["kind", "cost_usd", "batch"]).filter(pl.col("kind") == "settled")
+    """What was settled, where spend is booked; else what the summaries say they cost.
+
+    Where calls of a model were booked one micro-batch after the other, the stage's own rows tell of
+    the same calls once more.
+    """
+    columns = ["kind", "n_items", "cost_usd", "batch", "run_id", "stage", "micro_batch"]
+    settled = lake.scan("usage", columns).filter(pl.col("kind") == "settled")
     if batch is not None:
         settled = settled.filter(pl.col("batch") == batch)
-    costs = settled.select("cost_usd").collect()["cost_usd"]
-    if costs.is_empty():
-        rows = lake.scan("summaries", ["status", "cost_usd"], batch=batch)
-        costs = rows.filter(pl.col("status") == "ok").collect()["cost_usd"]
-    return float(costs.sum()), costs.null_count()
+    rows = settled.collect()
+    is_call = pl.col("micro_batch").str.starts_with(CALLS)
+    calls = rows.filter(is_call)
+    others = rows.filter(~is_call).join(calls, on=["run_id", "stage"], how="anti")
+    one = pl.lit(1, dtype=pl.Int64).alias("n_items")
+    booked = pl.concat([calls, others.with_columns(one)])
+    if booked.is_empty():
+        rows = lake.read("summaries", ["status", "cost_usd"], batch=batch)
+        booked = rows.filter(pl.col("status") == "ok").with_columns(one)
+    unknown = booked.filter(pl.col("cost_usd").is_null())["n_items"].sum()
+    return float(booked["cost_usd"].sum()), int(unknown)
 
 
 def stale_rows(lake: Lake) -> pl.DataFrame:

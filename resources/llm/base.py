@@ -66,7 +66,9 @@ class Completion:
         attempts: Calls that were made for it (paid or not).
         error_class: None for a whole answer.
         error: What happened and what mends it.
-        cost_usd: What it cost; None when the price is not known, 0.0 when free.
+        cost_usd: What it cost; None when the price is not known, 0.0 when free. Engines that are
+            not told leave it: `resources/budget` prices completions.
+        cached_input_tokens: Of the input, those that the server had read before and sells cheaper.
     """
 
     key: str
@@ -80,6 +82,7 @@ class Completion:
     error_class: ErrorClass | None = None
     error: str | None = None
     cost_usd: float | None = 0.0
+    cached_input_tokens: int = 0
 
 
 class Engine(Protocol):
