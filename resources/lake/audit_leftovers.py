@@ -1,4 +1,4 @@
-"""What a lake holds beside its tables' rows: batches that wait, checkpoints, files that nothing names.
+"""What a lake holds beside its rows: batches that wait, checkpoints, files that nothing names.
 
 Here: findings, and notes, which are worth a look and no fault. Not here: rows (`audit*.py`), what
 lies outside the lake (`audit_outside.py`), or removing anything (`maintenance.py`).
@@ -106,7 +106,8 @@ def _unused(
                     f"{len(files):,} {'file' if len(files) == 1 else 'files'}, {size:,} bytes",
                     f"nothing names them, and they are {age}; one is {files[0].path}",
                     f"{REPAIR}, or the daily maintain_tables job (make dev)"
-                    if expired else f"nothing: they are removed when they are {days} days old",
+                    if expired
+                    else f"nothing: they are removed when they are {days} days old",
                 )
             )
     return told

@@ -18,7 +18,7 @@ from resources.lake.snapshot import Finding
 
 @dataclass(frozen=True)
 class Outside:
-    """What was seen outside the lake, before its tables were read; None: there was nothing to see."""
+    """What was seen outside the lake, before its tables were read; None: nothing was there."""
 
     untaken: tuple[str, ...] | None = None
     """PDFs of the landing zone (uris) that no batch holds."""
@@ -43,16 +43,16 @@ def audit_outside(lake: Lake, outside: Outside, running: Collection[str] = ()) -
         )
         (findings if states[batch] in ("finished", "stuck") else notes).append(finding)
     # In a lake without batches nothing can be said: it may be new, and its instance old.
-    for name in sorted(outside.partitions - states.keys()) if states else ():
-        findings.append(
-            Finding(
-                "partition_unknown",
-                name,
-                "Dagster has a partition of this name, and the manifest has no such batch",
-                "check that this lake and this Dagster instance belong together; then "
-                f"{REPAIR} removes it",
-            )
+    findings += [
+        Finding(
+            "partition_unknown",
+            name,
+            "Dagster has a partition of this name, and the manifest has no such batch",
+            "check that this lake and this Dagster instance belong together; then "
+            f"{REPAIR} removes it",
         )
+        for name in sorted(outside.partitions - states.keys() if states else ())
+    ]
     return Leftovers(tuple(findings), tuple(notes))
 
 

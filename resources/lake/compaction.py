@@ -150,7 +150,7 @@ def _commit(
     read: Sequence[str],
     written: Sequence[StagedFile],
 ) -> bool:
-    """Swap the files in one commit; False when the partition's files changed, or at no quiet moment.
+    """Swap the files in one commit; False when the partition changed, or at no quiet moment.
 
     After False the written files are in no version of the table, and are gone.
     """
@@ -163,7 +163,9 @@ def _commit(
             break
         now = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [
-            AddAction(file.path, file.n_bytes, dict(partition), now, data_change=False, stats=file.stats)
+            AddAction(
+                file.path, file.n_bytes, dict(partition), now, data_change=False, stats=file.stats
+            )
             for file in written
         ]
         actions += [

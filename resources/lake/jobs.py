@@ -100,9 +100,7 @@ def new_job_id(now: float | None = None) -> str:
     return "j" + "".join(_DIGITS[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-def open_job(
-    lake: Lake, source: str, locations: Sequence[str], job_id: str | None = None
-) -> Job:
+def open_job(lake: Lake, source: str, locations: Sequence[str], job_id: str | None = None) -> Job:
     """Record a submission before anything of it is taken."""
     batches = lake.scan("manifest", ["batch"]).select(pl.col("batch").max()).collect()["batch"]
     job = Job(
@@ -232,7 +230,7 @@ def job_report(states: LakeStates, job: Job) -> JobReport:
     """How a submission stands, every PDF of it, told from the tables."""
     rows, n_not_taken = _files_of(states, job)
     counts = dict.fromkeys(STATES, 0)
-    counts |= {state: n for state, n in rows.group_by("state").len().iter_rows()}
+    counts |= dict(rows.group_by("state").len().iter_rows())
     counts["waiting"] += n_not_taken
     causes = rows.filter(pl.col("error_class").is_not_null()).group_by("error_class").len()
     n_stuck = _n_stuck(states, rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 from deltalake import DeltaTable, Field, Schema
@@ -80,7 +80,7 @@ class Lake(Objects):
         if not is_local(root) and (odd := _ODD.search(root)):
             # polars' scan_delta looks for the tables under the encoded name.
             raise SettingError(
-                f"the lake {root} has {odd[0]!r} in its prefix, under which other readers would not "
+                f"the lake {root} has {odd[0]!r} in its prefix, where other readers would not "
                 "find the tables: use letters, digits and . _ - = / only"
             )
         self.root = root.rstrip("/")
@@ -199,7 +199,9 @@ class Lake(Objects):
         schema = TABLES[name]
         wanted = list(columns or schema.columns)
         table = table or self.open(name)
-        added = pl.DataFrame() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
+        added = (
+            pl.DataFrame() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
+        )
         partitioned = batch is not None and "batch" in schema.partition_by
         if partitioned and not added.is_empty():
             added = added.filter(pl.col("partition.batch") == batch)

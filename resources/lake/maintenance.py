@@ -1,4 +1,4 @@
-"""Table care: fewer files, nothing left over, a log that opens quickly; safe beside running writers.
+"""Table care: fewer files, nothing left over, a log that opens quickly; safe beside writers.
 
 Here: one pass over a lake, in the order that frees space first. Not here: how files are swapped
 (`compaction.py`), what counts as left over (`sweeping.py`), the schedule

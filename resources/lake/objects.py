@@ -1,4 +1,4 @@
-"""Quire's small records in a lake: objects that are written whole, and some that only one may create.
+"""Quire's small records in a lake: objects written whole, and some that only one may create.
 
 Here: reading, writing, listing and removing them, in a folder or a bucket. Not here: tables
 (`lake.py`), or the words for what goes wrong (`store_errors.py`).
@@ -26,7 +26,7 @@ TEMPORARY: Final = ".tmp-"
 _S3FS_TRIES: Final = 2
 """s3fs tries again around botocore's tries, five times: minutes, where a store is away."""
 _CONFLICT_TRIES: Final = 8
-"""S3 answers 409 to a conditional write that meets another one in flight, and asks for another try."""
+"""S3 answers 409 to a conditional write that meets another in flight, and asks for another try."""
 
 
 class Objects:

@@ -46,7 +46,7 @@ SERIAL_DOCUMENT: Final = 0.002
 START: Final = 2.0
 """Worker-seconds until workers have loaded what they need."""
 RUN: Final = 1.0
-"""Seconds of a run in which no worker works, whatever it holds: marks, commits, checks, previews."""
+"""Seconds of a run in which no worker works, whatever it holds: marks, commits, checks."""
 TEXT_PAGES_A_BYTE: Final = 1 / 36_000
 OCR_PAGES_A_BYTE: Final = 1 / 330_000
 """A page with a text layer has some 25 KB, a scanned one 100 KB (medians of varied PDFs); three

@@ -33,15 +33,15 @@ _CAUSES: Final = (
     (r"URL scheme is not allowed", "the endpoint is plain http: set aws_allow_http to true"),
     (r"locate credentials|169\.254\.169\.254|NoCredentials|DefaultCredentialsError",
      f"no credentials were found: {_KEYS}"),
-    (r"AccessDenied|Access Denied|Forbidden|\b40[13]\b|InvalidAccessKeyId|SignatureDoesNotMatch"
-     r"|PermissionDenied|AuthenticationFailed|ExpiredToken|InvalidToken",
+    ((r"AccessDenied|Access Denied|Forbidden|\b40[13]\b|InvalidAccessKeyId|SignatureDoesNotMatch"
+      r"|PermissionDenied|AuthenticationFailed|ExpiredToken|InvalidToken"),
      f"the store refuses these credentials: {_KEYS}"),
-    (r"SlowDown|ServiceUnavailable|Service Unavailable|TooManyRequests|reduce your request rate"
-     r"|\b503\b|\b429\b",
+    ((r"SlowDown|ServiceUnavailable|Service Unavailable|TooManyRequests|reduce your request rate"
+      r"|\b503\b|\b429\b"),
      "the store asks for fewer requests, or is down: run again later"),
-    (r"error sending request|connect to the endpoint|Cannot connect|Connect timeout|ConnectTimeout"
-     r"|Connection refused|timed out|ReadTimeout|Read timeout|dns error|Connection was closed"
-     r"|ServerDisconnected|InternalError|\b500\b",
+    ((r"error sending request|connect to the endpoint|Cannot connect|Connect timeout|ConnectTimeout"
+      r"|Connection refused|timed out|ReadTimeout|Read timeout|dns error|Connection was closed"
+      r"|ServerDisconnected|InternalError|\b500\b"),
      "the store does not answer: check the endpoint, or run again when it is back"),
 )  # fmt: skip
 _STORE_MEND: Final = "Check that the folder or bucket exists, is writable and has space"

@@ -28,6 +28,7 @@ _PREFIX: Final = re.compile(r"^(aws_s3_|aws_|google_|azure_storage_|azure_)")
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _ONLY_DELTA: Final = re.compile(r"^(max_retries|retry_timeout|backoff_config\..*)$", re.IGNORECASE)
 
+
 def _plain(options: Mapping[str, str]) -> dict[str, str]:
     """The same without prefixes; the more exact of two spellings wins by coming last."""
     plain: dict[str, str] = {}

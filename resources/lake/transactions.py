@@ -4,7 +4,7 @@ Here: replaying `txn` actions from the log's last checkpoint on. Not here: what 
 (`io_managers/publish.py`).
 
 Delta's own look-up reads the log again for each name that is asked: over a bucket 0.1 s each, and
-there is one name per batch. What was read once is kept and goes on from there: commits never change.
+there is one name per batch. What was read once is kept and goes on: commits never change.
 """
 
 from __future__ import annotations

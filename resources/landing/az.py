@@ -64,7 +64,7 @@ class AzStore:
 
     @contextmanager
     def opened(self, key: str) -> Iterator[Opened]:
-        """See `Store.opened`; later parts of a large object are asked for by the first one's etag."""
+        """See `Store.opened`; later parts of a large object are asked for by the first's etag."""
         with _told():
             stream = sync(self._fs.loop, self._download, key)
         chunks = self._chunks(stream.chunks())

@@ -99,11 +99,10 @@ class Copies:
         self._stop.set()
         self._stack.close()
 
-    def each(
-        self, wanted: Iterable[tuple[T, Wanted]]
-    ) -> Iterator[tuple[T, Copy | DocumentError]]:
-        """Each file's path, or why there is none: `source_missing`, `source_changed`,
-        `too_large` or `unreadable`.
+    def each(self, wanted: Iterable[tuple[T, Wanted]]) -> Iterator[tuple[T, Copy | DocumentError]]:
+        """Each file's path, or why there is none.
+
+        That is `source_missing`, `source_changed`, `too_large` or `unreadable`.
 
         Raises:
             SettingError: The store cannot be reached or used at all.
@@ -184,9 +183,7 @@ def _as_it_lies(wanted: Wanted) -> Copy:
     return Copy(path)
 
 
-def _download(
-    wanted: Wanted, options: Mapping[str, str], path: str, stop: threading.Event
-) -> Copy:
+def _download(wanted: Wanted, options: Mapping[str, str], path: str, stop: threading.Event) -> Copy:
     """Stream an object to a file; whatever goes wrong, no part of it stays."""
     address = address_of(wanted.uri)
     try:
@@ -204,9 +201,7 @@ def _download(
             # The same for every object: to blame each would end in their quarantine.
             raise setting_error(error, address) from error
         mend = "mend access" if error.trouble is Trouble.REFUSED else "a later run tries again"
-        raise DocumentError(
-            ErrorClass.UNREADABLE, f"cannot be read: {error}; {mend}"
-        ) from error
+        raise DocumentError(ErrorClass.UNREADABLE, f"cannot be read: {error}; {mend}") from error
     except BaseException:
         _remove(path)
         raise

@@ -17,7 +17,7 @@ import polars as pl
 from resources.errors import SettingError
 from resources.landing.names import STILL_WRITTEN, is_passed_by, is_pdf, is_unfinished
 from resources.landing.sightings import Row, Sightings
-from resources.landing.uris import FILE, display_path, raw_bytes, uri_of, uri_of_raw
+from resources.landing.uris import FILE, display_path, raw_bytes, uri_of_raw
 
 _CLOCK_ENTRIES: Final = 256
 """Entries between looks at the clock: under 5 ms."""

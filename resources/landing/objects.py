@@ -54,7 +54,9 @@ def list_objects(
 def _refuse_what_is_no_folder(store: Store, address: Address) -> None:
     found, _ = _page(store, address.key, None)
     if found and found[0].key == address.key:
-        raise SettingError(f"{address} is an object, not a folder of PDFs: give the prefix above it")
+        raise SettingError(
+            f"{address} is an object, not a folder of PDFs: give the prefix above it"
+        )
     if is_pdf(address.key):
         raise SettingError(f"there is no object {address}: give one that is there, or a prefix")
 

@@ -32,7 +32,7 @@ is told within 20 seconds."""
 
 _OPENING: Final = threading.Lock()
 
-# stamina tells of each retry, on stdout even where structlog is installed: commands print JSON there.
+# stamina tells of each retry, on stdout where structlog is installed: commands print JSON there.
 stamina.instrumentation.set_on_retry_hooks([])
 
 

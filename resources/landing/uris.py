@@ -39,7 +39,7 @@ def key_of(uri: str) -> str:
 
 
 def raw_bytes(uri: str) -> bytes:
-    """A uri without its encoding: listings are sorted by these bytes, as object stores sort keys."""
+    """A uri without its encoding: listings are sorted by these bytes, as stores sort keys."""
     return unquote_to_bytes(uri)
 
 

@@ -60,7 +60,11 @@ def on(settings: Settings) -> Settings:
 
 def test_before_there_is_history_the_defaults_hold(lake: Lake, on: Settings) -> None:
     rates = read_rates(lake, on)
-    assert (rates.n_runs, rates.text_page, rates.ocr_page) == (0, TEXT_PAGE[True], OCR_PAGE["rapidocr"])
+    assert (rates.n_runs, rates.text_page, rates.ocr_page) == (
+        0,
+        TEXT_PAGE[True],
+        OCR_PAGE["rapidocr"],
+    )
     assert read_rates(lake, replace(on, layout=False)).text_page == TEXT_PAGE[False]
     assert read_rates(lake, replace(on, ocr="off")).ocr_page < 0.1
     assert lake.get(RECENT) is None

@@ -1,4 +1,4 @@
-"""A store that is slow, refuses, loses an answer or is away: asked again, or a line with the mend."""
+"""A store that is slow, refuses, loses an answer or is away: asked again, or told with the mend."""
 
 from __future__ import annotations
 

@@ -37,9 +37,7 @@ def claim_documents(root: str, options: dict[str, str], worker: int, n: int) -> 
         claim(lake, f"b{worker:08d}", {own: f"file:///{own}", shared: f"file:///{shared}"})
 
 
-@pytest.mark.parametrize(
-    ("n_workers", "n"), [(2, 3), pytest.param(4, 6, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("n_workers", "n"), [(2, 3), pytest.param(4, 6, marks=pytest.mark.slow)])
 def test_claims_at_once_are_all_there_and_each_document_has_one_owner(
     s3: ObjectStore, n_workers: int, n: int
 ) -> None:

@@ -112,8 +112,8 @@ def make(top: Path, tree: list[tuple[bytes, ...]]) -> None:
 
 
 _NAMES = st.sampled_from(
-    [b"a", b"a.pdf", b"a-b.pdf", b"a b.PDF", b"\xff.pdf", b"\xc3\xa9.pdf", b"n\nl.pdf", b"b", b"b.part",
-     b"b.pdf", b".h", b"%2F.pdf", b"x.txt"]
+    [b"a", b"a.pdf", b"a-b.pdf", b"a b.PDF", b"\xff.pdf", b"\xc3\xa9.pdf", b"n\nl.pdf", b"b",
+     b"b.part", b"b.pdf", b".h", b"%2F.pdf", b"x.txt"]
 )  # fmt: skip
 _TREES = st.lists(st.lists(_NAMES, min_size=1, max_size=4).map(tuple), max_size=20)
 

@@ -48,7 +48,9 @@ def test_what_is_no_pdf_is_passed_by_or_left_with_the_reason(s3: ObjectStore) ->
     taken = ["A.PDF", "empty.pdf", "sub/b.pdf"]
     s3.put(bucket, dict.fromkeys(taken, b"%PDF-1.4") | {"empty.pdf": b""})
     s3.put(bucket, {"folder/": b"", "trail.pdf/": b"bytes", "read.me": b"x", "up.pdf.part": b"x"})
-    s3.put(bucket, {".hidden.pdf": b"x", ".git/x.pdf": b"x", "__MACOSX/x.pdf": b"x", "._x.pdf": b"x"})
+    s3.put(
+        bucket, {".hidden.pdf": b"x", ".git/x.pdf": b"x", "__MACOSX/x.pdf": b"x", "._x.pdf": b"x"}
+    )
     listing = list_landing(f"s3://{bucket}/", s3.storage_options)
     assert keys(listing) == taken
     reasons = {key_of(uri): why for uri, why in listing.left}
@@ -117,7 +119,9 @@ class Model:
         raise NotImplementedError
 
 
-_PARTS = st.sampled_from(["", ".", "..", "a", "a.pdf", "B.PDF", ".x", "é.pdf", "a b", "up.part", "\n"])
+_PARTS = st.sampled_from(
+    ["", ".", "..", "a", "a.pdf", "B.PDF", ".x", "é.pdf", "a b", "up.part", "\n"]
+)
 _KEYS = st.lists(_PARTS, min_size=1, max_size=4).map("/".join).filter(bool)
 
 
