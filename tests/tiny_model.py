@@ -1,12 +1,13 @@
 """A whole causal language model of a few hundred thousand weights, made in about a second.
 
 Here: configuration, random weights, a tokenizer trained on the project's own prose and a chat
-template, saved as any model folder is. It writes nonsense, but greedily and always the same, and some of it
-ends before the limit: many of its tokens count as the end of an answer.
+template, saved as any model folder is. It writes nonsense, but greedily and always the same, and
+some of it ends before the limit: many of its tokens count as the end of an answer.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,8 +95,15 @@ def _prose() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny Qwen3, made once a session."""
-    pytest.importorskip("transformers", reason="no transformers: pip install -e '.[models]'")
+    skip_without_models()
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+def skip_without_models() -> None:
+    """Skip the test where torch or transformers is not installed; neither is imported."""
+    for name in ("torch", "transformers"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"no {name}: pip install -e '.[models]'")
 
 
 def set_up_as_remote_code(folder: Path) -> None:

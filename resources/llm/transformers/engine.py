@@ -78,7 +78,7 @@ class TransformersEngine:
         self._quantisation = settings.model_quantisation
         self._backend = quantisation_backend(self._quantisation)
         self._context = settings.context_tokens
-        self._mode: Mode = mode
+        self.mode: Mode = mode
         self._loader = loader
         self._limits = limits
         self._can_speculate = True
@@ -115,7 +115,11 @@ class TransformersEngine:
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of rendered messages, by the model's own tokenizer."""
-        return len(self._renderer.tokens(messages))
+        return len(self.prompt_tokens(messages))
+
+    def prompt_tokens(self, messages: Sequence[Message]) -> list[int]:
+        """Rendered messages as the model reads them."""
+        return self._renderer.tokens(messages)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """One completion per request, as they are done.
@@ -135,7 +139,7 @@ class TransformersEngine:
             if not window.largest:
                 return
             is_alone = window.is_last and self._can_speculate
-            if self._mode == "continuous" and not is_alone:
+            if self.mode == "continuous" and not is_alone:
                 steps = self._continuous(window, room, limits)
             else:
                 steps = self._padded(window, room, limits, speculate=is_alone)
@@ -169,8 +173,8 @@ class TransformersEngine:
     def _limits_now(self) -> Limits:
         loaded = self._loaded
         is_flash = "flash" in str(loaded.model.config._attn_implementation)  # noqa: SLF001
-        if self._mode == "auto":
-            self._mode = "continuous" if is_flash else "padded"
+        if self.mode == "auto":
+            self.mode = "continuous" if is_flash else "padded"
         if self._limits is not None:
             return self._limits
         shape = shape_of(loaded.model.config, loaded.model.dtype.itemsize)
@@ -236,7 +240,7 @@ class TransformersEngine:
         if not is_out_of_memory(fault.cause):
             if is_dead_device(fault.cause):
                 raise EngineError(_dead(fault.cause))
-            self._mode = "padded"  # this kind of model cannot
+            self.mode = "padded"  # this kind of model cannot
             window.put_back(fault.jobs)
             return
         cost = sum(job.need for job in fault.jobs) or room.tokens

@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from resources.settings import Settings
-from tests.tiny_model import tiny_model
+from tests.tiny_model import skip_without_models, tiny_model
 
 __all__ = ["tiny_model"]
+
+
+@pytest.fixture(autouse=True)
+def _needs(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("models") is not None:
+        skip_without_models()
 
 
 @pytest.fixture

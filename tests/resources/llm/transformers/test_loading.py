@@ -53,7 +53,8 @@ def test_naming_an_engine_imports_no_torch(settings: Settings, tmp_path: Path) -
     code = (
         "import sys; from resources.llm import base, make; "
         "from resources.settings import load_settings; "
-        f"s = load_settings({{}}, overrides={{'summariser': 'transformers', 'model': {str(tmp_path)!r}}}); "
+        f"given = {{'summariser': 'transformers', 'model': {str(tmp_path)!r}}}; "
+        "s = load_settings({}, overrides=given); "
         "print(sorted(make.make_engine(s).version_inputs())[0]); "
         "heavy = {'torch', 'transformers', 'torchvision', 'openai', 'surya', 'dagster', 'polars'}; "
         "print(sorted(heavy & set(sys.modules)))"

@@ -42,7 +42,7 @@ def test_a_session_without_memory_is_halved(tiny: Settings) -> None:
     engine = make_engine(tiny, "continuous", rows=1, tokens=100)
     found = list(engine.generate(requests))
     assert answers(found) == plainly(load_tiny(tiny), requests)
-    assert engine._mode == "continuous"
+    assert engine.mode == "continuous"
     assert max(c.attempts for c in found) >= 2
 
 
