@@ -85,8 +85,12 @@ def main() -> None:
         loaded = make_model(asked.size, 2 * (asked.input_tokens + asked.output_tokens))
         requests = make_requests(asked.documents, asked.input_tokens, asked.output_tokens)
         settings = load_settings({}, Path(folder), {"summariser": "transformers", "model": folder})
-        report(loaded, TransformersEngine(settings, mode=asked.mode, loader=lambda: loaded),
-               requests, asked)  # fmt: skip
+        report(
+            loaded,
+            TransformersEngine(settings, mode=asked.mode, loader=lambda: loaded),
+            requests,
+            asked,
+        )
 
 
 def report(
@@ -109,15 +113,21 @@ def report(
     n_weights = sum(p.numel() for p in loaded.model.parameters())
     low = floor(n_weights, shape, rates, asked.input_tokens, asked.output_tokens, limits)
     ours = len(requests) / whole
-    say(f"{asked.size}: {n_weights / 1e9:.2f}e9 weights, {loaded.device}, "
+    say(
+        f"{asked.size}: {n_weights / 1e9:.2f}e9 weights, {loaded.device}, "
         f"{loaded.model.dtype}, {len(requests)} documents of about {asked.input_tokens} tokens, "
-        f"{asked.output_tokens} written")  # fmt: skip
+        f"{asked.output_tokens} written"
+    )
     say(f"rates measured: {rates.flops / 1e12:.2f} TFLOP/s, {rates.bytes / 1e9:.0f} GB/s")
     say(f"engine ({engine.mode}): {ours:8.3f} documents/s  {whole:.1f} s  {batch_use()}")
-    say(f"one by one:         {1 / per_document:8.3f} documents/s  "
-        f"{per_document * len(requests):.1f} s extrapolated from {asked.sample}  {single_use()}")  # fmt: skip
-    say(f"ratio {ours * per_document:.2f}; floor {low:.4f} s a document, we take "
-        f"{whole / len(requests):.4f} s, {whole / len(requests) / low:.1f} times the floor")  # fmt: skip
+    say(
+        f"one by one:         {1 / per_document:8.3f} documents/s  "
+        f"{per_document * len(requests):.1f} s extrapolated from {asked.sample}  {single_use()}"
+    )
+    say(
+        f"ratio {ours * per_document:.2f}; floor {low:.4f} s a document, we take "
+        f"{whole / len(requests):.4f} s, {whole / len(requests) / low:.1f} times the floor"
+    )
     if not is_cuda:
         say("this was NOT run on a GPU: it shows that the benchmark works, and no more")
 

@@ -224,10 +224,10 @@ def _in_one_line(source: ModelSource, call: Callable[[], T]) -> T:
 
 
 def _explained(source: ModelSource, error: Exception) -> str:
-    told = _told(error)
-    if isinstance(error, MemoryError) or "out of memory" in told.lower():
+    told, said = _told(error), str(error).lower()
+    if isinstance(error, MemoryError) or "out of memory" in said:
         return f"{source.name} does not fit in memory: set QUIRE_MODEL_QUANTISATION=int8 or int4"
-    if "trust_remote_code" in told or "requires you to execute" in told:
+    if "trust_remote_code" in said or "custom code" in said:
         return (
             f"{source.name} needs code of its own to be run, which Quire never does: "
             "choose a model whose architecture transformers knows"
@@ -238,7 +238,7 @@ def _explained(source: ModelSource, error: Exception) -> str:
             f"`hf download {source.name} --revision {source.revision}` where there is one, "
             "or set QUIRE_MODEL to its folder"
         )
-    if "safetensors" in told:
+    if "safetensors" in said:
         return (
             f"{source.folder} has no .safetensors weights, the only ones that Quire loads: "
             "convert it with save_pretrained of a recent transformers"

@@ -45,7 +45,11 @@ class Renderer:
         self._marks = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def text(self, messages: Sequence[Message]) -> str:
-        """The prompt, up to where the answer begins."""
+        """The prompt, up to where the answer begins.
+
+        Raises:
+            ValueError: The chat template refuses these messages.
+        """
         turns = [{"role": m.role, "content": self.as_data(m.content)} for m in messages]
         if not self._has_template:
             parts = [f"### {turn['role'].title()}\n{turn['content']}\n\n" for turn in turns]
@@ -53,12 +57,16 @@ class Renderer:
         from jinja2 import TemplateError  # comes with torch
 
         try:
-            return self._templated(turns)
-        except TemplateError as error:  # Gemma's raises it for a system's turn
-            if turns[0]["role"] != "system" or len(turns) < 2:
-                raise ValueError(f"the model's chat template refuses: {error}") from error
-            first = {**turns[1], "content": f"{turns[0]['content']}\n\n{turns[1]['content']}"}
-            return self._templated([first, *turns[2:]])
+            try:
+                return self._templated(turns)
+            except TemplateError:
+                if turns[0]["role"] != "system" or len(turns) < 2:
+                    raise
+                # Gemma's template knows no system: what it says goes before the user's words.
+                said = f"{turns[0]['content']}\n\n{turns[1]['content']}"
+                return self._templated([{**turns[1], "content": said}, *turns[2:]])
+        except TemplateError as error:
+            raise ValueError(f"the model's chat template refuses: {error}") from error
 
     def tokens(self, messages: Sequence[Message]) -> list[int]:
         """The prompt's tokens; a template writes its own beginning of text."""

@@ -17,6 +17,10 @@ __all__ = ["tiny_model"]
 def _needs(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("models") is not None:
         skip_without_models()
+        import torch
+
+        # A model this small is slower on two threads, and tests run beside each other.
+        torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from resources.llm.transformers.loading import Loaded
 from resources.llm.transformers.sizing import Limits
 from resources.settings import Settings
 from tests.resources.llm.transformers.asking import (
+    Answer,
     Counted,
     answers,
     load_tiny,
@@ -36,9 +37,9 @@ def engine_over(loaded: Loaded, tiny: Settings, mode: Mode) -> TransformersEngin
 
 @pytest.mark.parametrize("mode", ["padded", "continuous"])
 def test_a_batch_gives_the_text_of_one_by_one(loaded: Loaded, tiny: Settings, mode: Mode) -> None:
-    requests = make_requests(30)
+    requests = make_requests(24)
     expected = plainly(loaded, requests)
-    assert len([text for text, _, _ in expected.values() if text]) >= 10
+    assert len([text for text, _, _ in expected.values() if text]) >= 8
     assert "length" in {reason for _, _, reason in expected.values()}
     assert answers(engine_over(loaded, tiny, mode).generate(requests)) == expected
 
@@ -47,7 +48,7 @@ def test_guessing_ahead_changes_no_text(loaded: Loaded, tiny: Settings) -> None:
     requests = make_requests(8, limit=40, seed=5)
     expected = plainly(loaded, requests)
     engine = engine_over(loaded, tiny, "padded")
-    alone = {}
+    alone: dict[str, Answer] = {}
     for request in requests:  # the only request there is: a batch of one
         alone |= answers(engine.generate([request]))
     assert engine._can_speculate
@@ -63,7 +64,7 @@ def test_an_assistant_model_changes_no_text(loaded: Loaded, tiny: Settings) -> N
     expected = plainly(loaded, requests)
     helped = replace(loaded, assistant=load_tiny(tiny).model)
     engine = engine_over(helped, tiny, "padded")
-    alone = {}
+    alone: dict[str, Answer] = {}
     for request in requests:
         alone |= answers(engine.generate([request]))
     assert engine._can_speculate
@@ -104,7 +105,7 @@ def test_tokens_are_counted_as_they_are_read(loaded: Loaded, tiny: Settings) -> 
 def test_requests_are_taken_a_window_at_a_time_and_given_at_their_end(
     loaded: Loaded, tiny: Settings, mode: Mode
 ) -> None:
-    requests = Counted(make_requests(100))
+    requests = Counted(make_requests(60))
     steps = engine_over(loaded, tiny, mode).generate(requests)
     assert requests.taken == 0
     next(steps)

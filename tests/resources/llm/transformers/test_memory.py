@@ -27,7 +27,7 @@ def make_engine(tiny: Settings, mode: Mode, **less: int) -> TransformersEngine:
 
 @pytest.mark.models
 def test_a_batch_without_memory_is_halved(tiny: Settings) -> None:
-    requests = make_requests(40)
+    requests = make_requests(24)
     engine = make_engine(tiny, "padded", rows=3)
     found = list(engine.generate(requests))
     assert {c.error_class for c in found} <= {None, ErrorClass.TRUNCATED_OUTPUT}
@@ -38,7 +38,7 @@ def test_a_batch_without_memory_is_halved(tiny: Settings) -> None:
 
 @pytest.mark.models
 def test_a_session_without_memory_is_halved(tiny: Settings) -> None:
-    requests = make_requests(40)
+    requests = make_requests(24)
     engine = make_engine(tiny, "continuous", rows=1, tokens=100)
     found = list(engine.generate(requests))
     assert answers(found) == plainly(load_tiny(tiny), requests)
