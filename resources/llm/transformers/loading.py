@@ -214,12 +214,12 @@ def _context(model: Model, tokenizer: Tokenizer) -> int:
 def _in_one_line(source: ModelSource, call: Callable[[], T]) -> T:
     """Run a call of transformers; what it raises becomes one line with its mend.
 
-    The boundary of a foreign loader: OSError for missing files and no network, ValueError for
-    unknown architectures and code to be run, and whatever a broken file brings about.
+    The boundary of a foreign loader: missing files, no network, code to be run, and whatever a
+    broken file brings about (safetensors raises a bare Exception).
     """
     try:
         return call()
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError) as error:
+    except Exception as error:
         raise EngineError(_explained(source, error)) from error
 
 
