@@ -30,6 +30,19 @@ kernels of other packages on most devices; the 4-bit numbers of bitsandbytes (nf
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What counts tokens: a model's tokenizer and window, without its weights.
+
+    Attributes:
+        tokenizer: Its tokenizer.
+        context: Tokens of prompt and answer together that the model was made for.
+    """
+
+    tokenizer: Tokenizer
+    context: int
+
+
+@dataclass(frozen=True)
 class Loaded:
     """What generates.
 
@@ -89,12 +102,7 @@ def load(source: ModelSource, assistant: ModelSource | None, quantisation: str) 
 
     backend = quantisation_backend(quantisation)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = _in_one_line(
-        source,
-        lambda: transformers.AutoTokenizer.from_pretrained(
-            source.place, revision=source.revision, trust_remote_code=False
-        ),
-    )
+    reading = load_reading(source)
     model = _model(transformers, source, device, quantisation if backend != "torchao" else "none")
     if backend == "torchao":
         _quantise(model, quantisation, device)
@@ -106,9 +114,34 @@ def load(source: ModelSource, assistant: ModelSource | None, quantisation: str) 
                 f"QUIRE_ASSISTANT_MODEL={assistant.name} has another vocabulary than the model: "
                 "choose a smaller model of the same family, or leave it unset"
             )
-    stop_ids = _stop_ids(model, tokenizer)
-    _make_greedy(transformers, model, tokenizer, stop_ids)
-    return Loaded(model, tokenizer, device, stop_ids, _context(model, tokenizer), helper)
+    stop_ids = _stop_ids(model, reading.tokenizer)
+    _make_greedy(transformers, model, reading.tokenizer, stop_ids)
+    return Loaded(model, reading.tokenizer, device, stop_ids, reading.context, helper)
+
+
+def load_reading(source: ModelSource) -> Reading:
+    """Load what counts tokens.
+
+    Raises:
+        EngineError: It cannot be loaded; the message is one line and says the mend.
+    """
+    transformers = import_transformers()
+    tokenizer = _in_one_line(
+        source,
+        lambda: transformers.AutoTokenizer.from_pretrained(
+            source.place, revision=source.revision, trust_remote_code=False
+        ),
+    )
+    return Reading(tokenizer, _context(_config(transformers, source), tokenizer))
+
+
+def _config(transformers: Package, source: ModelSource) -> Config:
+    return _in_one_line(
+        source,
+        lambda: transformers.AutoConfig.from_pretrained(
+            source.place, revision=source.revision, trust_remote_code=False
+        ),
+    )
 
 
 def _model(transformers: Package, source: ModelSource, device: str, quantisation: str) -> Model:
@@ -121,13 +154,7 @@ def _model(transformers: Package, source: ModelSource, device: str, quantisation
             load_in_8bit=is_int8, load_in_4bit=not is_int8, bnb_4bit_quant_type="nf4",
             bnb_4bit_compute_dtype=torch.bfloat16 if device == "cuda" else torch.float32,
         )  # fmt: skip
-    config = _in_one_line(
-        source,
-        lambda: transformers.AutoConfig.from_pretrained(
-            source.place, revision=source.revision, trust_remote_code=False
-        ),
-    )
-    number = torch.bfloat16 if device == "cuda" else _cpu_number(config)
+    number = torch.bfloat16 if device == "cuda" else _cpu_number(_config(transformers, source))
     model = _in_one_line(
         source,
         lambda: transformers.AutoModelForCausalLM.from_pretrained(
@@ -204,9 +231,9 @@ def _make_greedy(
     )
 
 
-def _context(model: Model, tokenizer: Tokenizer) -> int:
+def _context(config: Config, tokenizer: Tokenizer) -> int:
     """The smaller of what the model and its tokenizer say; a tokenizer may say 10^30."""
-    text = model.config.get_text_config()
+    text = config.get_text_config()
     said = [getattr(text, "max_position_embeddings", None), tokenizer.model_max_length]
     return min((int(value) for value in said if value), default=2**15)
 

@@ -43,7 +43,7 @@ def first(settings: Settings) -> str:
     """The error of the first use of a model that cannot be loaded."""
     engine = make_engine(settings)
     with pytest.raises(EngineError) as caught:
-        engine.count_tokens(make_requests(1)[0].messages)
+        list(engine.generate(make_requests(1)))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -251,3 +251,32 @@ def test_weights_of_eight_bits(tiny: Settings) -> None:
     weight = engine._loaded.model.model.layers[0].mlp.gate_proj.weight
     assert isinstance(weight, Int8Tensor) or "Affine" in type(weight).__name__
     assert engine.version_inputs()["quantisation"].startswith("int8-torchao-")
+
+
+@pytest.mark.models
+def test_counting_loads_no_weights_and_closing_lets_go(tiny: Settings) -> None:
+    engine = TransformersEngine(tiny)
+    assert engine.count_tokens(make_requests(1)[0].messages) > 5
+    assert "_loaded" not in vars(engine)
+    assert len(list(engine.generate(make_requests(1)))) == 1
+    assert "_loaded" in vars(engine)
+    engine.close()
+    assert "_loaded" not in vars(engine)
+    assert len(list(engine.generate(make_requests(1)))) == 1
+
+
+@pytest.mark.models
+def test_an_assistant_of_another_vocabulary_is_an_error(
+    tiny: Settings, tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "other"))
+    (folder / "model.safetensors").unlink()
+    from resources.llm.torchvision_guard import import_transformers
+
+    transformers = import_transformers()
+    config = transformers.AutoConfig.from_pretrained(folder)
+    config.vocab_size = 500
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    engine = TransformersEngine(replace(tiny, assistant_model=str(folder)))
+    with pytest.raises(EngineError, match="same family"):
+        list(engine.generate(make_requests(1)))
