@@ -10,6 +10,7 @@ for a model of 1.4 MB on a machine of 16.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,7 +119,11 @@ def _started(loaded: Loaded, tokens: int, step: int, rows: int) -> Manager:
     )
     with torch.no_grad():
         manager = loaded.model.init_continuous_batching(continuous_batching_config=config)
-        manager.start()
+    # Its thread is a daemon if the one that starts it is: a caller that dies with the iterator
+    # still in hand would otherwise wait for it at exit, for ever.
+    starter = threading.Thread(target=manager.start, daemon=True)
+    starter.start()
+    starter.join()
     return manager
 
 

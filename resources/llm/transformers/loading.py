@@ -26,7 +26,9 @@ T = TypeVar("T")
 _TOLD_CHARS: Final = 300
 _BACKENDS: Final = {"int8": ("torchao", "bitsandbytes"), "int4": ("bitsandbytes", "torchao")}
 """Packages that can, the better first. torchao's int8 runs on CPU and GPU alike, its int4 needs
-kernels of other packages on most devices; the 4-bit numbers of bitsandbytes (nf4) run on both."""
+mslk, a package of GPU kernels; the 4-bit numbers of bitsandbytes (nf4) run on both."""
+_WITH: Final = {"bitsandbytes": ("bitsandbytes", "accelerate"), "torchao": ("torchao",)}
+"""What transformers wants beside each."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,11 @@ def quantisation_backend(quantisation: str) -> str | None:
         return None
     names = _BACKENDS[quantisation]
     for name in names:
-        if importlib.util.find_spec(name) is not None:
+        if all(importlib.util.find_spec(package) is not None for package in _WITH[name]):
             return name
     raise SettingError(
         f"QUIRE_MODEL_QUANTISATION={quantisation} needs {' or '.join(names)}: "
-        f"run `pip install {names[0]}`, or set it to none"
+        f"run `pip install {' '.join(_WITH[names[0]])}`, or set it to none"
     )
 
 

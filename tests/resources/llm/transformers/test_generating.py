@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +15,7 @@ from resources.llm.base import Message, Request
 from resources.llm.transformers.engine import Mode, TransformersEngine
 from resources.llm.transformers.loading import Loaded
 from resources.llm.transformers.sizing import Limits
-from resources.settings import Settings
+from resources.settings import REPOSITORY_ROOT, Settings
 from tests.resources.llm.transformers.asking import (
     Answer,
     Counted,
@@ -138,3 +141,26 @@ def test_the_same_request_twice_is_answered_twice(loaded: Loaded, tiny: Settings
 
 def test_nothing_asked_nothing_given(tiny: Settings) -> None:
     assert list(TransformersEngine(tiny).generate([])) == []
+
+
+def test_a_caller_that_dies_on_the_way_ends(tiny_model: Path) -> None:
+    code = (
+        "import sys; from dataclasses import replace\n"
+        "from resources.settings import load_settings\n"
+        "from resources.llm.transformers.engine import TransformersEngine\n"
+        "from tests.resources.llm.transformers.asking import make_requests\n"
+        f"s = load_settings({{}}, overrides={{'model': {str(tiny_model)!r}}})\n"
+        "steps = TransformersEngine(s, mode='continuous').generate(make_requests(9, limit=900))\n"
+        "next(steps)\n"
+        "raise KeyError('of the caller')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert "KeyError: 'of the caller'" in result.stderr

@@ -130,6 +130,8 @@ def test_a_missing_package_says_how_to_get_it(
     asked = replace(settings, summariser="transformers", model=str(tmp_path))
     with pytest.raises(SettingError, match="pip install torchao"):
         make_engine(replace(asked, model_quantisation="int8"))
+    with pytest.raises(SettingError, match="pip install bitsandbytes accelerate"):
+        make_engine(replace(asked, model_quantisation="int4"))
     assert "pip install 'quire[models]'" in first(asked)
 
 
