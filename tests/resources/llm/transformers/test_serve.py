@@ -36,9 +36,9 @@ SERVE = (
 @pytest.fixture(scope="module")
 def server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server of the tiny model."""
-    for name in ("fastapi", "uvicorn"):
+    for name in ("fastapi", "uvicorn", "accelerate"):
         if importlib.util.find_spec(name) is None:
-            pytest.skip(f"no {name}: pip install 'transformers[serving]'")
+            pytest.skip(f"no {name}: pip install fastapi uvicorn accelerate")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
