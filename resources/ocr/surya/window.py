@@ -35,6 +35,7 @@ class Window:
         self.limit = min(START, float(most))
         self.in_flight = 0
         self._round = 0
+        self._peak = 0
         self._changed = threading.Condition()
 
     @contextmanager
@@ -43,6 +44,7 @@ class Window:
         with self._changed:
             self._changed.wait_for(lambda: self.in_flight < int(self.limit))
             self.in_flight += 1
+            self._peak = max(self._peak, self.in_flight)
             place = Place(self._round)
         try:
             yield place
@@ -58,6 +60,7 @@ class Window:
             if place.round == self._round:
                 self.limit = max(1.0, self.limit / 2)
                 self._round += 1
-        elif place.answered and self.in_flight >= int(self.limit):
-            # A window that nobody fills says nothing of the next place.
+                self._peak = 0
+        elif place.answered and self._peak >= int(self.limit):
+            # A window that nobody filled since it grew says nothing of the next place.
             self.limit = min(float(self.most), self.limit + 1 / self.limit)
