@@ -64,7 +64,8 @@ def build_pages(context: StageContext) -> Staged:
             if result.failure is not None:
                 fail_pages(run, document, result.failure)
                 run.work.did(sized("failed", sizes[document]), n=len(result.failure.units))
-            run.done(document, [page for page in result.task.units if page not in asked])
+            if answered := [page for page in result.task.units if page not in asked]:
+                run.done(document, answered)
             context.progress.report("pages", context.batch, run.counts["pages"], total)
     return run.finish()
 
