@@ -82,27 +82,35 @@ def turn_of(engine: OcrEngine, image: Image, progress: Callable[[], None]) -> tu
     where = engine.find(image, progress) or []
     if not where:
         return 0, 0
-    tried = (0, 90, 270) if is_sideways(where) else (0, 180)
-    samples = {0: _sample(engine, image, where, 0, progress)}
-    if is_sideways(where) or 0 < samples[0].score < DOUBTFUL_SCORE:
-        for degrees in tried[1:]:
-            samples[degrees] = _sample(engine, image, where, degrees, progress)
-    best = max(samples, key=lambda degrees: samples[degrees].gain)
-    if best == 180 and samples[best].score < DOUBTFUL_SCORE:
-        best = 0  # a script that the engine lacks reads as rubbish either way up
-    is_better = samples[best].gain > CLEARLY_BETTER * samples[0].gain
-    return (best if is_better else 0), len(where)
+    if is_sideways(where):
+        return _side_of(engine, image, where, progress), len(where)
+    upright = _sample(engine, image, where, 0, progress)
+    if 0 < upright.score < DOUBTFUL_SCORE:
+        turned = _sample(engine, image, where, 180, progress)
+        # A script that the engine lacks reads as rubbish either way up.
+        if turned.score >= DOUBTFUL_SCORE and turned.gain > CLEARLY_BETTER * upright.gain:
+            return 180, len(where)
+    return 0, len(where)
+
+
+def _side_of(
+    engine: OcrEngine, image: Image, where: Sequence[Quad], progress: Callable[[], None]
+) -> int:
+    """The turn of lines that are taller than wide: 0 for vertical writing."""
+    samples = [_sample(engine, image, where, degrees, progress) for degrees in (0, 90, 270)]
+    best = max(samples[1:], key=lambda sample: sample.gain)
+    # The engine turns tall lines itself, so as they stand they read nearly as well.
+    return 0 if best.gain < AS_GOOD * samples[0].gain else best.degrees
 
 
 def _read_sideways(
     engine: OcrEngine, image: Image, where: Sequence[Quad], progress: Callable[[], None]
 ) -> Reading:
     """Read lines that are taller than wide: a page on its side, or vertical writing."""
-    samples = [_sample(engine, image, where, degrees, progress) for degrees in (0, 90, 270)]
-    best = max(samples[1:], key=lambda sample: sample.gain)
-    if best.gain < AS_GOOD * samples[0].gain:
+    degrees = _side_of(engine, image, where, progress)
+    if degrees == 0:
         return Reading(0, tuple(engine.read(image, progress)))
-    return _read_turned(engine, image, best.degrees, progress)
+    return _read_turned(engine, image, degrees, progress)
 
 
 def is_sideways(boxes: Sequence[Quad]) -> bool:
