@@ -29,6 +29,11 @@ MAX_PIXELS: Final = 6_291_456
 REPEATS: Final = 2
 """A reading that ends in a loop is asked for again this often, less greedily each time, as surya
 does (three times); then surya reads the page block by block."""
+_TUNING: Final = (
+    "SURYA_MAX_TOKENS_FULL_PAGE", "SURYA_MAX_TOKENS_LAYOUT", "SURYA_MAX_TOKENS_BLOCK_CEILING",
+    "SURYA_FULLPAGE_REGEN", "SURYA_GUIDED_LAYOUT",
+)  # fmt: skip
+"""surya's own variables that change what its predictors ask; it reads them once, at import."""
 _URL: Final = re.compile(r"https?://[^/\s]+")
 _MEND: Final = (
     "QUIRE_OCR=surya reads pages by a model that a server holds: start one (vLLM or llama-server; "
@@ -94,10 +99,6 @@ def version_inputs() -> dict[str, str]:
         SettingError: surya is not installed, or no server is named.
     """
     found = {"surya": installed_version(), "surya_model": configured_server().model}
-    tuned = {
-        name: os.environ[name]
-        for name in ("SURYA_MAX_TOKENS_FULL_PAGE", "SURYA_MAX_TOKENS_BLOCK_CEILING")
-        if name in os.environ
-    }
+    tuned = {name: os.environ[name] for name in _TUNING if name in os.environ}
     asked = {"dpi": DPI, "max_pixels": MAX_PIXELS, "repeats": REPEATS, **tuned}
     return {**found, "surya_asked": json.dumps(asked, sort_keys=True)}
