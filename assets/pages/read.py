@@ -377,7 +377,7 @@ class _Document:
         return EngineReader(engine) if engine is not None else None
 
     def _asks(self) -> bool:
-        return self._served is not None and self._served.taken() is not None
+        return self._served is not None and self._served.asks
 
     def _engine(self, progress: Callable[[], None]) -> OcrEngine | None:
         """The engine, loaded by the first page that needs one and not on that page's clock."""

@@ -49,9 +49,14 @@ class ServedReader:
         """Begin a page, with the answers to what it asked, if it did."""
         self._answers, self._asks = answers, []
 
+    @property
+    def asks(self) -> bool:
+        """Whether anything of the page is to be read by the server."""
+        return any(not ask.is_blank for ask, _ in self._asks)
+
     def taken(self) -> tuple[dict[str, Any], bytes] | None:
         """What the page asks, as a record and its pixels; None when it asks nothing."""
-        if all(ask.is_blank for ask, _ in self._asks):
+        if not self.asks:
             return None
         record = {ASKS: [ask.as_record() for ask, _ in self._asks]}
         return record, b"".join(data for _, data in self._asks)
