@@ -12,7 +12,7 @@ from assets.context import StageContext
 from io_managers.intents import Intents
 from io_managers.stage_run import StageRun
 from resources.errors import ErrorClass
-from resources.workers.pool import Task, TaskFailure, TaskResult
+from resources.workers.pool import NOT_YET, Task, TaskFailure, TaskResult
 
 
 def run_tasks(
@@ -39,7 +39,7 @@ def run_tasks(
 
     def together() -> Iterator[Task]:
         for task in tasks:
-            names = documents(task)
+            names = () if task is NOT_YET else documents(task)
             if any(intents.is_given_up(name) for name in names):
                 left.append(task)
             elif any(intents.runs_alone(name) for name in names):
@@ -65,7 +65,8 @@ def _noted(
 ) -> Iterator[TaskResult]:
     def noted() -> Iterator[Task]:
         for task in tasks:
-            intents.begin(documents(task), alone=alone)
+            if task is not NOT_YET:
+                intents.begin(documents(task), alone=alone)
             yield task
 
     with intents.working():

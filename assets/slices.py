@@ -7,9 +7,9 @@ gone. Not here: what a worker reads (`assets/<stage>`) or the workers (`resource
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from assets.context import StageContext
 from assets.in_hand import run_tasks
@@ -32,8 +32,27 @@ class Job:
     """Whether every page must be answered for (a page without images has nothing to say)."""
 
 
+class Between(Protocol):
+    """What happens to pages that go to a worker twice, between their two ways."""
+
+    @property
+    def n_waiting(self) -> int:
+        """Pages whose second way is to come."""
+
+    def among(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """These tasks, with those of second ways among them as they become ready."""
+
+    def held(self, document: str) -> Collection[int]:
+        """Pages of a document that are between their two ways."""
+
+
 def read_in_slices(
-    context: StageContext, run: StageRun, function: str, jobs: Iterable[Job], slice_pages: int
+    context: StageContext,
+    run: StageRun,
+    function: str,
+    jobs: Iterable[Job],
+    slice_pages: int,
+    between: Between | None = None,
 ) -> Iterator[TaskResult]:
     """Run each job in slices of at most `slice_pages`; results come in no fixed order.
 
@@ -44,14 +63,25 @@ def read_in_slices(
     with Copies(context.settings.storage_options) as copies:
         reading = _Reading(context, copies, gone, slice_pages)
         tasks = reading.tasks(function, jobs)
-        for result in run_tasks(context, run, tasks, _document_of_each_page):
-            reading.answered(result)
+        for result in _both_ways(context, run, tasks, between):
             if result.failure is not None and result.failure.error_class in SOURCE_GONE:
                 gone.append(TaskResult(result.task, os.devnull, result.failure))
             else:
                 yield result
+            reading.answered(result, between.held(result.task.document) if between else ())
     kept = run.keep_published({result.task.document for result in gone})
     yield from (result for result in gone if result.task.document not in kept)
+
+
+def _both_ways(
+    context: StageContext, run: StageRun, tasks: Iterator[Task], between: Between | None
+) -> Iterator[TaskResult]:
+    if between is None:
+        yield from run_tasks(context, run, tasks, _document_of_each_page)
+        return
+    yield from run_tasks(context, run, between.among(tasks), _document_of_each_page)
+    while between.n_waiting:  # documents that ran alone, after the others
+        yield from run_tasks(context, run, between.among(()), _document_of_each_page)
 
 
 class _Reading:
@@ -86,10 +116,10 @@ class _Reading:
             for first in range(0, len(job.pages), self.slice_pages):
                 yield task.with_units(job.pages[first : first + self.slice_pages])
 
-    def answered(self, result: TaskResult) -> None:
-        """Let a document's copy go with its last page."""
+    def answered(self, result: TaskResult, held: Collection[int] = ()) -> None:
+        """Let a document's copy go with its last page; pages that are held come once more."""
         pages = self.open.get(result.task.document, set())
-        pages.difference_update(result.task.units)
+        pages.difference_update(set(result.task.units) - set(held))
         if not pages:
             self.open.pop(result.task.document, None)
             self.copies.release(result.task.payload["path"])

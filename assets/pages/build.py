@@ -5,13 +5,15 @@ Here: the stage's plain function. Not here: how a page is read (`read.py` and it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from assets.answers import checked
 from assets.context import StageContext, readable_documents
+from assets.pages.served.asks import ASKS
 from assets.slices import Job, read_in_slices
 from assets.versions import stage_version
 from io_managers.failure_ledger import Subject
@@ -20,12 +22,21 @@ from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from io_managers.usage import sized
 from resources.errors import SOURCE_GONE, ErrorClass
-from resources.workers.pool import TaskFailure
+from resources.ocr.base import SERVED
+from resources.workers.pool import TaskFailure, TaskResult
+from resources.workers.spool import Record
+
+if TYPE_CHECKING:
+    from assets.pages.served.stage import Served
+    from resources.settings import Settings
 
 _READ: Final = "assets.pages.read:read_pages"
 SLICE_PAGES: Final = 16
 """Pages a task: enough that opening the document is cheap beside reading it, and few enough that
 one document keeps every worker busy."""
+SERVED_SLICE_PAGES: Final = 4
+"""The same where a server reads: images of so many pages lie in the temporary folder until they
+are taken, 11 MB each."""
 _READ_BY: Final = {"ocr": "ocr", "mixed": "ocr"}
 _GIVEN: Final = ("version", "batch", "doc_id", "input_sha256")
 _COLUMNS: Final = tuple(c for c in PAGES.columns if c not in _GIVEN)
@@ -44,22 +55,60 @@ def build_pages(context: StageContext) -> Staged:
     total = sum(len(pages) for pages in missing.values()) + run.counts["pages"]
     jobs = _jobs(context, documents, missing)
     sizes = {d["doc_id"]: d["n_bytes"] for d in documents}
-    for result in read_in_slices(context, run, _READ, jobs, SLICE_PAGES):
-        document = result.task.document
-        for record, _, fault in checked(PAGES, result.records(), _COLUMNS):
-            if fault is None:
-                add_page(run, document, record)
-                kind = _READ_BY.get(record["source"], "text_layer")
-                run.work.did(sized(kind, sizes[document]), record["elapsed_ms"])
-            else:
-                page = (record["page_number"],)
-                fail_pages(run, document, TaskFailure(ErrorClass.INVALID_OUTPUT, fault, page))
-        if result.failure is not None:
-            fail_pages(run, document, result.failure)
-            run.work.did(sized("failed", sizes[document]), n=len(result.failure.units))
-        run.done(document, result.task.units)
-        context.progress.report("pages", context.batch, run.counts["pages"], total)
+    served = _served(run, settings) if settings.ocr in SERVED else None
+    slice_pages = SLICE_PAGES if served is None else SERVED_SLICE_PAGES
+    with closing(served) if served is not None else nullcontext():
+        for result in read_in_slices(context, run, _READ, jobs, slice_pages, served):
+            document = result.task.document
+            asked = _add_pages(run, result, sizes[document], served)
+            if result.failure is not None:
+                fail_pages(run, document, result.failure)
+                run.work.did(sized("failed", sizes[document]), n=len(result.failure.units))
+            if answered := [page for page in result.task.units if page not in asked]:
+                run.done(document, answered)
+            context.progress.report("pages", context.batch, run.counts["pages"], total)
     return run.finish()
+
+
+def _served(run: StageRun, settings: Settings) -> Served:
+    from assets.pages.served.stage import Served  # brings an HTTP client
+
+    return Served(run, settings)
+
+
+def _add_pages(
+    run: StageRun, result: TaskResult, n_bytes: int | None, served: Served | None
+) -> set[int]:
+    """Add the pages of a result; returns those that a server has been asked about instead."""
+    document = result.task.document
+    asked: set[int] = set()
+
+    def rows() -> Iterator[Record]:
+        for record, blob in result.records():
+            if served is None or ASKS not in record:
+                yield record, None
+                continue
+            fault = served.ask(result.task, record, blob)
+            if fault is None:
+                asked.add(record["page_number"])
+            else:
+                fail_pages(run, document, _invalid(record, fault))
+
+    for record, _, fault in checked(PAGES, rows(), _COLUMNS):
+        if fault is None:
+            kind = sized(_READ_BY.get(record["source"], "text_layer"), n_bytes)
+            spent = served.spent(document, record["page_number"]) if served else (0, 0)
+            run.work.did(kind, (record["elapsed_ms"] or 0) + spent[0])
+            if served is not None:
+                record["elapsed_ms"] = (record["elapsed_ms"] or 0) + sum(spent)
+            add_page(run, document, record)
+        else:
+            fail_pages(run, document, _invalid(record, fault))
+    return asked
+
+
+def _invalid(record: Mapping[str, Any], fault: str) -> TaskFailure:
+    return TaskFailure(ErrorClass.INVALID_OUTPUT, fault, (record["page_number"],))
 
 
 def _missing_pages(

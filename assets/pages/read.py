@@ -32,7 +32,7 @@ from assets.pages.layout.blocks import layout_blocks
 from assets.pages.layout.model import LayoutModel, Region, load_models
 from assets.pages.layout.pictures import MAX_DRAWINGS, with_pictures
 from assets.pages.merge import merge_pictures, merge_scans, without_repeats
-from assets.pages.ocr.reading import OcrResult, ocr_region, page_has_ink
+from assets.pages.ocr.reading import EngineReader, OcrResult, PageReader, page_has_ink
 from assets.pages.records import Block, Line, PageText
 from assets.pages.routing.regions import read_region, text_regions
 from assets.pages.routing.route import MAX_REGIONS, Choice, Route, choose
@@ -41,9 +41,10 @@ from assets.pages.routing.spot_check import agrees, without_ink
 from assets.pages.routing.text_pictures import may_hold_letters
 from assets.pages.routing.verdicts import PYMUPDF, has_text, reads_worse, restores, unsound
 from assets.pages.rows import Row, Shape, failed_row, label_of, page_row
+from assets.pages.served.reader import LOOKS, ServedReader
 from assets.pages.text_layer import TextLayer, plain_blocks, read_text_layer
 from resources.errors import DocumentError, ErrorClass, QuireError
-from resources.ocr.base import OcrEngine, make_engine
+from resources.ocr.base import SERVED, OcrEngine, make_engine
 from resources.workers.child import LOADING
 from resources.workers.documents import open_pdf, require_page, take_warnings
 
@@ -54,11 +55,15 @@ _OCR_OFF: Final = (
 
 def read_pages(
     payload: dict[str, Any], progress: Callable[[int], None]
-) -> Iterator[tuple[Row, None]]:
+) -> Iterator[tuple[Row, bytes | None]]:
     """Read pages of one document, a row each, in the order asked for.
 
+    A page that a server is to read comes back as what it asks (`served/asks.py`), with its pixels,
+    unless the payload holds the answers.
+
     Args:
-        payload: path, passwords, doc_id (the expected sha256), page_numbers, ocr, layout.
+        payload: path, passwords, doc_id (the expected sha256), page_numbers, ocr, layout; answers
+            by page number where a server was asked.
         progress: called with the page number at every step forward.
 
     Raises:
@@ -71,7 +76,7 @@ def read_pages(
     with _Document(payload, partial(progress, LOADING)) as document:
         for page_number in payload["page_numbers"]:
             progress(page_number)
-            yield document.row(page_number, partial(progress, page_number)), None
+            yield document.answer(page_number, partial(progress, page_number))
 
 
 class _Document:
@@ -81,6 +86,8 @@ class _Document:
         self._path: str = payload["path"]
         self._passwords: list[str] = payload.get("passwords") or []
         self._ocr: str = payload["ocr"]
+        self._answers: dict[int, Any] = payload.get("answers", {})
+        self._served: ServedReader | None = None
         self._uses_layout: bool = payload["layout"]
         self._loading = loading
         self._layout: LayoutModel | None = None
@@ -88,6 +95,9 @@ class _Document:
         self._pdf = open_pdf(self._path, self._passwords, payload.get("doc_id"))
         self._special = SpecialCases(self._pdf)
         self._recurring = recurring_images(self._pdf)
+        if self._ocr in SERVED:
+            self._served = ServedReader(self._ocr, lambda: make_engine(LOOKS))
+            self._ocr = LOOKS  # for looks at lines; what is to be read as a whole is asked
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +107,22 @@ class _Document:
         if self._layout is not None:
             self._layout.close()
 
-    def row(self, page_number: int, progress: Callable[[], None]) -> Row:
+    def answer(self, page_number: int, progress: Callable[[], None]) -> tuple[Row, bytes | None]:
+        """The row of a page, or what it asks."""
+        if self._served is None:
+            return self._row(page_number, progress), None
+        started = time.perf_counter()
+        self._served.begin(self._answers.get(page_number))
+        row = self._row(page_number, progress)
+        asked = None if row["status"] == "failed" else self._served.taken()
+        if asked is None:
+            return row, None
+        seconds = time.perf_counter() - started
+        return {"page_number": page_number, "elapsed_ms": round(seconds * 1000)} | asked[0], asked[
+            1
+        ]
+
+    def _row(self, page_number: int, progress: Callable[[], None]) -> Row:
         """The row of a page, whatever happens on it."""
         started = time.perf_counter()
         shape = Shape()
@@ -107,7 +132,7 @@ class _Document:
             page = self._pdf[page_number - 1]
             shape = self._shape(page)
             found = self._read(page, progress)
-            if not found.blocks:
+            if not found.blocks and not self._asks():
                 require_content(page, take_warnings())
             return page_row(page_number, shape, found, started)
         except DocumentError as error:
@@ -150,10 +175,11 @@ class _Document:
         engine = self._engine(progress) if choice.lost else None
         if engine is None:
             return layer, []
+        reader = EngineReader(engine)
         restored, lines = [], list(layer.lines)
         for i in choice.lost[:MAX_REGIONS]:
             region = layer.turn.back(layer.lines[i].box)
-            result = read_region(engine, page, progress, region)
+            result = read_region(reader, page, progress, region)
             if restores(result, layer.lines[i]):
                 restored.append((region, result))
                 lines.remove(layer.lines[i])
@@ -164,7 +190,9 @@ class _Document:
     ) -> PageText:
         if restored:
             engine = make_engine(self._ocr)
-            engines = dict.fromkeys((*found.engines, *([_engine_label(engine)] if engine else [])))
+            engines = dict.fromkeys(
+                (*found.engines, *([EngineReader(engine).label] if engine else []))
+            )
             found = replace(
                 found,
                 blocks=tuple(merge_pictures(found.blocks, restored)),
@@ -266,12 +294,12 @@ class _Document:
         size = layer.turn.turned_size
         is_scan = any(is_page_scan(region, *size, "ocr") for region in choice.regions)
         base = self._beside_scan(layer) if is_scan else self._from_text_layer(page, layer)
-        engine = self._engine(progress)
-        if engine is None:
+        reader = self._reader(progress)
+        if reader is None:
             return replace(base, problem=_OCR_OFF) if is_scan else base
         covered = [layer.turn.back(line.box) for line in layer.lines]
         regions = [layer.turn.back(region) for region in choice.regions]
-        read = [(r, read_region(engine, page, progress, r, covered)) for r in regions]
+        read = [(r, read_region(reader, page, progress, r, covered)) for r in regions]
         unread = next((r.problem for _, r in read if r.problem and not is_scan), None)
         if unread and not base.problem:
             unread = f"a picture of text could not be read: {unread}"
@@ -285,7 +313,7 @@ class _Document:
             base,
             blocks=tuple(merge),
             source="mixed",
-            engines=(PYMUPDF, _engine_label(engine)),
+            engines=(PYMUPDF, reader.label),
             rotation=max(results, key=lambda r: r.n_letters).rotation if is_scan else 0,
             problem=base.problem or next((r.problem for r in results if r.problem), None),
             problem_class=base.problem_class if base.problem else ErrorClass.OCR_FAILED,
@@ -300,16 +328,16 @@ class _Document:
     def _from_ocr(
         self, page: pymupdf.Page, layer: TextLayer, choice: Choice, progress: Callable[[], None]
     ) -> PageText:
-        engine = self._engine(progress)
-        if engine is None:
+        reader = self._reader(progress)
+        if reader is None:
             result = OcrResult(is_blank=not page_has_ink(page), problem=_OCR_OFF)
         else:
-            result = ocr_region(engine, page, progress)
-        if layer.lines and (engine is None or reads_worse(result, layer)):
-            reason = "OCR is off" if engine is None else "OCR read no better"
+            result = reader.read(page, progress)
+        if layer.lines and (reader is None or reads_worse(result, layer)):
+            reason = "OCR is off" if reader is None else "OCR read no better"
             return unsound(layer, choice.fault, reason)
-        engines = (_engine_label(engine),) if engine else (PYMUPDF,)
-        nothing = engine is not None and not result.blocks
+        engines = (reader.label,) if reader else (PYMUPDF,)
+        nothing = reader is not None and not result.blocks
         if result.is_blank or (nothing and not may_hold_letters(page)):
             return PageText(engines=(PYMUPDF,))
         return PageText(
@@ -341,6 +369,16 @@ class _Document:
             problem, problem_class = special, ErrorClass.UNSUPPORTED
         return replace(found, blocks=tuple(blocks), problem=problem, problem_class=problem_class)
 
+    def _reader(self, progress: Callable[[], None]) -> PageReader | None:
+        """What reads a page that has no text layer to keep; None when OCR is off."""
+        if self._served is not None:
+            return self._served
+        engine = self._engine(progress)
+        return EngineReader(engine) if engine is not None else None
+
+    def _asks(self) -> bool:
+        return self._served is not None and self._served.asks
+
     def _engine(self, progress: Callable[[], None]) -> OcrEngine | None:
         """The engine, loaded by the first page that needs one and not on that page's clock."""
         self._loading()
@@ -357,7 +395,3 @@ def _choose(page: pymupdf.Page, layer: TextLayer) -> Choice:
     # Only a page without text may be blank, and only then is the question worth a look.
     has_marks = bool(layer.lines) or bool(layer.placements) or bool(page.get_bboxlog())
     return choose(layer.lines, regions, (0.0, 0.0, width, height), has_marks=has_marks)
-
-
-def _engine_label(engine: OcrEngine) -> str:
-    return f"{engine.name}-{engine.version}"

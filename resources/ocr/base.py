@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from resources.errors import QuireError, SettingError
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     Image = npt.NDArray[np.uint8]
     """Height × width × 3, RGB."""
+
+SERVED: Final = frozenset({"surya"})
+"""Engines that are not loaded by workers: the run's process asks their servers
+(`assets/pages/served`)."""
 
 Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
@@ -101,8 +105,14 @@ def version_inputs(name: str) -> dict[str, str]:
             from resources.ocr import tesseract
 
             return {"ocr": name, **tesseract.version_inputs()}
+        case "surya":
+            from resources.ocr import rapidocr
+            from resources.ocr.surya import server
+
+            # Workers look by the embedded engine: which way up, and what a doubtful layer's ink is.
+            return {"ocr": name, **rapidocr.version_inputs(), **server.version_inputs()}
     raise _unknown(name)
 
 
 def _unknown(name: str) -> SettingError:
-    return SettingError(f"QUIRE_OCR={name} is not built in: use rapidocr, tesseract or off")
+    return SettingError(f"QUIRE_OCR={name} is not built in: use rapidocr, tesseract, surya or off")

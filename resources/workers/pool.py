@@ -14,9 +14,9 @@ from resources.workers.processes import Processes
 from resources.workers.session import Session
 from resources.workers.slots import HostSlots
 from resources.workers.spent import Spent
-from resources.workers.tasks import Task, TaskFailure, TaskResult
+from resources.workers.tasks import NOT_YET, Task, TaskFailure, TaskResult
 
-__all__ = ["Task", "TaskFailure", "TaskResult", "WorkerPool"]
+__all__ = ["NOT_YET", "Task", "TaskFailure", "TaskResult", "WorkerPool"]
 
 
 class WorkerPool:
@@ -50,7 +50,7 @@ class WorkerPool:
 
         A task that kills its worker yields what it had finished, then the page that was open is
         tried once alone, and the pages after it go on as a task of their own. Closing the iterator
-        early kills what is running.
+        early kills what is running. `NOT_YET` among the tasks means that more may come.
 
         Raises:
             EngineError: A worker said that no page could be done (an engine is not installed), or

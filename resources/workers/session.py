@@ -21,7 +21,7 @@ from resources.workers.processes import Generation, Processes
 from resources.workers.slots import HostSlots
 from resources.workers.spent import Spent
 from resources.workers.spool import LOADING, ProgressFile, pack_payload, spooled_units
-from resources.workers.tasks import Task, TaskFailure, TaskResult, failed
+from resources.workers.tasks import NOT_YET, Task, TaskFailure, TaskResult, failed
 from resources.workers.verdicts import Ending, ending
 
 MAX_RESTARTS: Final = 3
@@ -67,7 +67,7 @@ class Session:
                     if task is None:
                         more = False
                         break
-                    if not self._start(task):
+                    if task is NOT_YET or not self._start(task):
                         break
                 yield from self._collect()
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from resources.errors import ErrorClass
 from resources.workers.spool import Record, read_spool, unit_of
@@ -42,6 +42,11 @@ class Task:
             if name in payload:
                 payload[name] = [item for item in payload[name] if unit_of(item) in wanted]
         return replace(self, payload=payload, units=tuple(units), alone=alone, deaths=0)
+
+
+NOT_YET: Final = Task("", "", {})
+"""Among tasks: there is none now, and there may be one later. The pool goes on with what runs, and
+asks again; whoever gives it waits a moment first."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import pymupdf
 
@@ -75,7 +75,7 @@ def ocr_region(
     dpi = ocr_dpi(region[2] - region[0], region[3] - region[1])
     image = render(page, dpi, clip)
     if covered:
-        image = painted_over(image, [_in_pixels(box, region, dpi) for box in covered])
+        image = painted_over(image, [in_pixels(box, region, dpi) for box in covered])
     progress()
     if not has_ink(image):
         return OcrResult(is_blank=True)
@@ -85,7 +85,47 @@ def ocr_region(
     return _result(reading, Turn(reading.degrees, width * scale, height * scale), scale, region)
 
 
-def _in_pixels(box: Box, region: Box, dpi: int) -> Box:
+class PageReader(Protocol):
+    """What reads pages and regions of them."""
+
+    @property
+    def label(self) -> str:
+        """The engine and its version, for the column `engine`."""
+
+    def read(
+        self,
+        page: pymupdf.Page,
+        progress: Callable[[], None],
+        clip: Box | None = None,
+        covered: Sequence[Box] = (),
+    ) -> OcrResult:
+        """What it reads in a page, or a region of it; see `ocr_region`."""
+
+
+@dataclass(frozen=True)
+class EngineReader:
+    """A reader that reads at once, by an embedded engine."""
+
+    engine: OcrEngine
+
+    @property
+    def label(self) -> str:
+        """The engine and its version."""
+        return f"{self.engine.name}-{self.engine.version}"
+
+    def read(
+        self,
+        page: pymupdf.Page,
+        progress: Callable[[], None],
+        clip: Box | None = None,
+        covered: Sequence[Box] = (),
+    ) -> OcrResult:
+        """What the engine reads."""
+        return ocr_region(self.engine, page, progress, clip, covered)
+
+
+def in_pixels(box: Box, region: Box, dpi: int) -> Box:
+    """A box of the page as shown, in pixels of a region that is rendered at this resolution."""
     left, top, scale = region[0], region[1], dpi / 72
     return (
         (box[0] - left) * scale,

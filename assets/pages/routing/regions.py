@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 import pymupdf
 
 from assets.pages.geometry import Box, share_inside
-from assets.pages.ocr.reading import OcrResult, ocr_region
+from assets.pages.ocr.reading import OcrResult, PageReader
 from assets.pages.routing.route import MAX_REGIONS, Picture, holds_unread_text
 from assets.pages.routing.text_pictures import look_at
 from assets.pages.text_layer import TextLayer
 from resources.errors import DocumentError
-from resources.ocr.base import OcrEngine
 
 
 def text_regions(
@@ -40,7 +39,7 @@ def text_regions(
 
 
 def read_region(
-    engine: OcrEngine,
+    reader: PageReader,
     page: pymupdf.Page,
     progress: Callable[[], None],
     region: Box,
@@ -48,6 +47,6 @@ def read_region(
 ) -> OcrResult:
     """What OCR reads in a part of a page; a failure is its problem, since the text layer stays."""
     try:
-        return ocr_region(engine, page, progress, region, covered)
+        return reader.read(page, progress, region, covered)
     except DocumentError as error:
         return OcrResult(problem=str(error))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.workers.pool import Task, WorkerPool
+from resources.workers.pool import NOT_YET, Task, WorkerPool
 from resources.workers.slots import HostSlots
 from tests.resources.workers.running import a_pool, run, task
 
@@ -113,6 +113,20 @@ def test_a_payload_of_any_size_arrives_whole(pool: WorkerPool) -> None:
         asked = task("d", 1, name="length", long=[*range(n - 1), "last \udcff"])
         (record,) = [record for result in pool.run([asked]) for record, _ in result.records()]
         assert (record["length"], record["last"]) == (n, "last ?")
+
+
+def test_tasks_that_follow_from_results_are_waited_for(pool: WorkerPool) -> None:
+    seen: list[str] = []
+
+    def tasks() -> Iterator[Task]:
+        yield task("first", 2)
+        while "first" not in seen:
+            yield NOT_YET
+        yield task("second", 2)
+
+    for result in pool.run(tasks()):
+        seen.append(result.task.document)  # noqa: PERF401 - as they come
+    assert seen == ["first", "second"]
 
 
 def test_workers_hold_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pymupdf
 import pytest
 
-from assets.pages.ocr.orientation import is_sideways, read_upright
+from assets.pages.ocr.orientation import is_sideways, read_upright, turn_of
 from assets.pages.ocr.rendering import render
 from resources.ocr.base import make_engine
 
@@ -33,6 +33,14 @@ def test_a_turned_page_is_turned_back(page: Image, degrees: int) -> None:
     reading = read_upright(engine, turned, lambda: None)
     assert reading.degrees == degrees
     assert any("letter from the harbour" in line.text for line in reading.lines)
+    assert turn_of(engine, turned, lambda: None) == (degrees, 3)
+
+
+def test_a_page_without_lines_is_not_turned() -> None:
+    engine = make_engine("rapidocr")
+    assert engine is not None
+    paper = np.full((300, 300, 3), 255, dtype=np.uint8)
+    assert turn_of(engine, paper, lambda: None) == (0, 0)
 
 
 def test_single_characters_have_no_direction() -> None:
