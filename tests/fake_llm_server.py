@@ -338,9 +338,8 @@ class _Server(ThreadingHTTPServer):
 def serving(state: FakeServer | None = None) -> Iterator[FakeServer]:
     """A server on a free port of this machine."""
     state = state or FakeServer()
-    handler = type(
-        "BoundHandler", (Handler,), {"server_state": state, "disable_nagle_algorithm": True}
-    )
+    bound = {"server_state": state, "disable_nagle_algorithm": True}
+    handler = type("BoundHandler", (Handler,), bound)
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -238,8 +238,9 @@ def _text(message: dict[str, Any]) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return int(value) if whole else None  # type: ignore[call-overload,no-any-return]
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None
 
 
 def _start(body: bytes) -> str:

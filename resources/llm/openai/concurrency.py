@@ -34,6 +34,8 @@ a third as they fill, at rising throughput; that is no reason to ask for less.""
 _RECENT: Final = 8
 _SLOW_OF_RECENT: Final = 4
 """One straggler is chance; four of eight are not."""
+_KNOWN: Final = 3
+"""Paces before any call counts as slow; the first calls are the ones before the server is full."""
 _REMEMBERED: Final = 64
 _READ_SHARE: Final = 0.05
 """A token read costs about a twentieth of a token written (prefill is compute-bound)."""
@@ -98,7 +100,7 @@ class Concurrency:
             self._answered((now - started) / work, started, now, full=full)
 
     def _answered(self, pace: float, started: float, now: float, *, full: bool) -> None:
-        known = len(self._paces) >= _RECENT
+        known = len(self._paces) >= _KNOWN
         slow = known and pace > _SLOW * median(self._paces)
         if not slow:
             self._paces.append(pace)

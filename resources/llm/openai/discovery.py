@@ -72,7 +72,7 @@ class Discovery:
         return window
 
     def tokenizer(self) -> Count | None:
-        """What counts tokens as the model does; None where nothing does. It gives None when lost."""
+        """What counts tokens as the model does, None where nothing does; it gives None if lost."""
         local = _local_tokenizer(self._model)
         if local is not None:
             return local

@@ -12,21 +12,18 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from resources.errors import EngineError, ErrorClass
 from resources.llm.base import Completion, Message, Request
 from resources.llm.openai.answers import Feature, Verdict
-from resources.llm.openai.client import ChatClient, Dialect
-from resources.llm.openai.concurrency import Concurrency, Outcome
-from resources.llm.openai.rates import Rates
-from resources.llm.openai.retries import Outage, Patience
-from resources.llm.tokens import Calibration
+from resources.llm.openai.client import ChatClient
+from resources.llm.openai.concurrency import Outcome
+from resources.llm.openai.known import Job, Known
+from resources.llm.openai.retries import Outage
 
 _THROTTLED_IN_ROW: Final = 3
 """Answers in a row that say "too many": the limit is the account's, and fresh requests wait too."""
@@ -36,87 +33,23 @@ _FORBIDDEN_IN_ROW: Final = 3
 _LONGEST_SLEEP: Final = 60.0
 _PROBE_SECONDS: Final = 60.0
 _PROBE: Final = Request("probe", (Message("user", "Answer with OK."),), max_output_tokens=16)
-_LOG: Final = logging.getLogger(__name__)
-
-
-@dataclass
-class Known:
-    """What is known of the server; it outlives a call of `generate`.
-
-    Attributes:
-        model: The model that is asked for.
-        concurrency: The limit of calls in flight.
-        rates: Requests and tokens per minute.
-        patience: How long the server is waited for.
-        calibration: Tokens, learned from the server's counts.
-        dialect: How it wants to be asked.
-        models: Names that it answered with, in the order they came.
-        quota: Why the account has nothing left, once it says so.
-    """
-
-    model: str
-    concurrency: Concurrency
-    rates: Rates
-    patience: Patience
-    calibration: Calibration
-    dialect: Dialect = field(default_factory=Dialect)
-    models: list[str] = field(default_factory=list)
-    quota: str | None = None
-    answered: bool = False
-    rejected: set[str] = field(default_factory=set)
-
-    def met(self, model: str) -> None:
-        """The server says that this model answered; a silent change is told once."""
-        if not model or model in self.models:
-            return
-        if self.models:
-            _LOG.warning(
-                "the server's model changed under way from %s to %s: rows name the one that wrote "
-                "them; pin QUIRE_MODEL to a dated name",
-                self.models[-1],
-                model,
-            )
-        elif not model.lower().startswith(self.model.lower()):
-            _LOG.warning("asked for the model %s, the server answers as %s", self.model, model)
-        self.models.append(model)
-
-
-@dataclass
-class Job:
-    """A request on its way.
-
-    Attributes:
-        request: What is asked.
-        predicted: Tokens of prompt and answer at most, as taken from the allowance.
-        began: When its first call was made.
-        calls: Calls that were made.
-        faults: Calls that ended with a fault that may be the request's own doing.
-        failed: Calls in a row that have to be made again.
-    """
-
-    request: Request
-    predicted: int
-    began: float | None = None
-    calls: int = 0
-    faults: int = 0
-    failed: int = 0
 
 
 class Dispatcher:
-    """Takes requests from any thread (`add`), hands completions to `out`; lives on one loop."""
+    """Takes requests from any thread (`fresh`), hands completions to `out`; lives on one loop."""
 
     def __init__(
         self,
         client: ChatClient,
         known: Known,
         out: Callable[[Completion], None],
-        taken: Callable[[], None],
+        room: Callable[[], None],
     ) -> None:
-        """Take the client and where results go; `taken` is told when a fresh request is begun."""
+        """Take the client and where results go; `room` is told when another may be added."""
         self._client = client
         self._known = known
         self._out = out
-        self._taken = taken
+        self._room = room
         self._outage = Outage(known.patience)
         self.fresh: deque[Job] = deque()
         self._delayed: list[tuple[float, int, Job]] = []
@@ -233,17 +166,15 @@ class Dispatcher:
             return self._delayed[0][2], 0.0
         # An account that is told to wait again and again, or a server that is away, is asked by
         # the requests that already wait for it, not by fresh ones.
-        held = self._delayed and (
-            self._throttled >= _THROTTLED_IN_ROW or self._outage.suspected(now)
-        )
-        if self.fresh and not held:
+        troubled = self._throttled >= _THROTTLED_IN_ROW or self._outage.suspected(now)
+        if self.fresh and not (self._delayed and troubled):
             return self.fresh[0], 0.0
         return None, min(due, _LONGEST_SLEEP)
 
     def _take(self, job: Job) -> None:
         if self.fresh and self.fresh[0] is job:
             self.fresh.popleft()
-            self._taken()
+            self._room()
         else:
             heapq.heappop(self._delayed)
 
@@ -254,7 +185,7 @@ class Dispatcher:
         why = why or Verdict("busy", ErrorClass.RATE_LIMITED, "the provider asks to wait too long")
         while self.fresh:
             self._finish(self.fresh.popleft(), why)
-            self._taken()
+            self._room()
         while self._delayed:
             self._finish(heapq.heappop(self._delayed)[2], why)
 
@@ -355,6 +286,7 @@ class Dispatcher:
 
     def _delay(self, job: Job, due: float) -> None:
         heapq.heappush(self._delayed, (due, next(self._order), job))
+        self._room()
 
     def _finish(self, job: Job, verdict: Verdict) -> None:
         known, request = self._known, job.request

@@ -19,7 +19,7 @@ from resources.llm.openai.address import OPENAI, Address, parse
 from resources.llm.openai.client import ChatClient
 from resources.llm.openai.concurrency import Concurrency
 from resources.llm.openai.discovery import Count, Discovery
-from resources.llm.openai.dispatch import Known
+from resources.llm.openai.known import Known
 from resources.llm.openai.rates import Rates
 from resources.llm.openai.retries import Patience
 from resources.llm.openai.session import Session

@@ -20,7 +20,8 @@ from typing import Final
 from resources.errors import EngineError
 from resources.llm.base import Completion, Request
 from resources.llm.openai.client import ChatClient
-from resources.llm.openai.dispatch import Dispatcher, Job, Known
+from resources.llm.openai.dispatch import Dispatcher
+from resources.llm.openai.known import Job, Known
 
 _JOIN_SECONDS: Final = 5.0
 
