@@ -92,7 +92,8 @@ class Dispatcher:
                     await self._probe()
                 if self._fatal is not None:
                     break
-                await self._sleep(pause)
+                if not self._is_done():
+                    await self._sleep(pause)
             if self._fatal is not None:
                 if self._tasks:
                     await asyncio.wait(self._tasks, timeout=self._known.patience.grace)
