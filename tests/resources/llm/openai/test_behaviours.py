@@ -236,9 +236,7 @@ def test_a_server_without_json_schema_is_asked_without_it_from_then_on(
     assert len([r for r in caplog.records if "response_format" in r.getMessage()]) == 1
 
 
-def test_newer_names_of_parameters_are_learned(
-    server: FakeServer, make_engine: MakeEngine
-) -> None:
+def test_newer_names_of_parameters_are_learned(server: FakeServer, make_engine: MakeEngine) -> None:
     server.default = "new_names"
     found = by_document(make_engine().generate(numbered(20)))
     assert all(c.text == answer(document) for document, c in found.items())
