@@ -29,7 +29,10 @@ _THROTTLED_IN_ROW: Final = 3
 """Answers in a row that say "too many": the limit is the account's, and fresh requests wait too."""
 _REJECTED_IN_ROW: Final = 8
 """A server that rejects so many different requests and answers none is asked in the wrong way."""
+_REJECTED_LATER: Final = 32
+"""The same of a server that has answered before."""
 _FORBIDDEN_IN_ROW: Final = 3
+_LETTERS_PER_TOKEN: Final = 4
 _LONGEST_SLEEP: Final = 60.0
 _PROBE_SECONDS: Final = 60.0
 _PROBE: Final = Request("probe", (Message("user", "Answer with OK."),), max_output_tokens=16)
@@ -205,7 +208,8 @@ class Dispatcher:
         try:
             verdict = await self._client.call(known.dialect.body(known.model, job.request))
             outcome = _outcome(verdict)
-            read, written = verdict.read or 0, verdict.written or 0
+            read = verdict.read or job.request.n_input_tokens
+            written = verdict.written or len(verdict.text or "") // _LETTERS_PER_TOKEN
         finally:
             known.concurrency.finish(
                 outcome, started=began, now=time.monotonic(), read=read, written=written
@@ -261,7 +265,7 @@ class Dispatcher:
         forbidden = verdict.error_class is ErrorClass.REFUSED
         if forbidden and (not self._known.answered or len(rejected) >= _FORBIDDEN_IN_ROW):
             self._fatal = f"the server forbids it ({verdict.message}): check QUIRE_API_KEY"
-        elif len(rejected) >= _REJECTED_IN_ROW and not self._known.answered:
+        elif len(rejected) >= (_REJECTED_LATER if self._known.answered else _REJECTED_IN_ROW):
             self._fatal = (
                 f"the server takes no request ({verdict.message}): check QUIRE_BASE_URL and "
                 "QUIRE_MODEL"
@@ -326,4 +330,5 @@ def _outcome(verdict: Verdict) -> Outcome:
         return "throttled"
     if verdict.error_class is ErrorClass.TIMEOUT:
         return "timed_out"
-    return "answered" if verdict.kind in ("whole", "failed") else "other"
+    # A refusal by the server's front takes no time: it would make true answers look slow.
+    return "answered" if verdict.text is not None or verdict.written else "other"

@@ -68,11 +68,11 @@ class Session:
         Raises:
             EngineError: The server cannot be worked with; all that it answered came before.
         """
-        self._thread.start()
-        self._ready.wait()
         source = iter(requests)
         exhausted = False
         try:
+            self._thread.start()
+            self._ready.wait()
             while True:
                 while not exhausted and self._has_room():
                     try:

@@ -12,6 +12,7 @@ import logging
 import pytest
 
 from resources.errors import NOT_CHARGED, EngineError, ErrorClass
+from resources.llm.base import Completion
 from tests.fake_llm_server import KEY, FakeServer, serving
 from tests.resources.llm.openai.conftest import (
     QUICK,
@@ -198,7 +199,7 @@ def test_answers_in_flight_come_before_the_error(
 ) -> None:
     server.scripts |= {"doc-0": ["slow:0.5"], "doc-1": ["slow:0.1"], "doc-2": ["key"]}
     completions = make_engine().generate(numbered(3))
-    found = []
+    found: list[Completion] = []
     with pytest.raises(EngineError):
         found.extend(completions)
     assert server.paid == {"doc-0": 1, "doc-1": 1}

@@ -25,6 +25,7 @@ class Simulation:
     now: float = 0.0
     in_flight: list[tuple[float, int, float, Outcome]] = field(default_factory=list)
     served: int = 0
+    working: int = 0
     levels: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -33,13 +34,14 @@ class Simulation:
     def call(self) -> None:
         self.concurrency.start()
         self.served += 1
-        over = sum(o != "throttled" for *_, o in self.in_flight) >= self.hidden
+        over = self.working >= self.hidden
         seconds = self.random.uniform(0.7, 1.3)
         outcome: Outcome = "answered"
         if over and self.silent:
             seconds *= 10
         elif over:
             seconds, outcome = 0.02, "throttled"
+        self.working += outcome != "throttled"
         heapq.heappush(self.in_flight, (self.now + seconds, self.served, self.now, outcome))
 
     def run(self, n_calls: int) -> None:
@@ -53,8 +55,8 @@ class Simulation:
             self.concurrency.finish(outcome, started=began, now=self.now, read=400, written=100)
             assert self.concurrency.limit >= 1
             if outcome == "answered":
-                good = sum(o == "answered" for *_, o in self.in_flight) + 1
-                self.levels.append(min(good, self.hidden))
+                self.levels.append(min(self.working, self.hidden))
+                self.working -= 1
 
     @property
     def level(self) -> float:

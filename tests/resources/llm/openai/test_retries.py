@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.llm.openai.retries import Outage, Patience, retry_after
@@ -43,6 +43,7 @@ def test_retry_after_in_seconds_and_as_a_date(
 
 
 @given(st.text(max_size=40))
+@settings(max_examples=40, deadline=None)
 def test_retry_after_of_any_text_is_a_number_or_nothing(text: str) -> None:
     seconds = retry_after({"retry-after": text}, NOW)
     assert seconds is None or seconds >= 0

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from resources.errors import EngineError, ErrorClass
-from resources.llm.base import Request
+from resources.llm.base import Completion, Request
 from resources.llm.openai.retries import Patience
 from resources.settings import REPOSITORY_ROOT
 from tests.fake_llm_server import FakeServer
@@ -42,9 +42,9 @@ def test_a_hidden_limit_is_found_and_nothing_is_lost(
 
 
 def test_silent_throttling_is_noticed(server: FakeServer, make_engine: MakeEngine) -> None:
-    server.easy, server.seconds = 6, 0.03
-    found = by_document(make_engine().generate(numbered(250)))
-    assert len(found) == 250
+    server.easy, server.seconds = 6, 0.02
+    found = by_document(make_engine().generate(numbered(200)))
+    assert len(found) == 200
     assert all(c.error_class is None for c in found.values())
     later = [call.in_flight for call in server.calls[100:]]
     assert sum(later) / len(later) <= 14  # of the 64 that were allowed
@@ -93,7 +93,7 @@ def test_a_server_that_falls_over_under_way_ends_the_run_not_the_documents(
 ) -> None:
     server.scripts = {f"doc-{i}": ["ok"] for i in range(10)}
     server.default = "status:500"
-    found = []
+    found: list[Completion] = []
     with pytest.raises(EngineError, match="has not answered"):
         found.extend(make_engine(max_concurrency=4).generate(numbered(40)))
     assert set(server.paid) == {f"doc-{i}" for i in range(10)}
