@@ -60,6 +60,8 @@ class FakeServer:
     url: str = ""
     calls: list[Call] = field(default_factory=list)
     paid: Counter[str] = field(default_factory=Counter)
+    get_scripts: dict[str, list[int]] = field(default_factory=dict)
+    """Statuses that a path answers with before it works."""
     gets: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -104,6 +106,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         state = self.server_state
         state.gets[self.path] += 1
+        if state.get_scripts.get(self.path):
+            self.error(state.get_scripts[self.path].pop(0), "not now")
+            return
         found = {"/v1/models": state.models, "/props": state.props}.get(self.path)
         if found is None:
             self.error(404, "no such door")

@@ -25,7 +25,9 @@ START: Final = 4
 _DOWN: Final = (0.9, 0.75, 0.5)
 """What stays of the limit: a tenth less at first, half when there was no recovery between."""
 _NEAR: Final = 0.25
-"""Growth near the last ceiling, as a part of the usual one."""
+"""Growth near the last ceiling, as a part of the usual one; halved each time it was right."""
+_LEAST_NEAR: Final = 1 / 16
+"""Else a small limit is run into after every few answers: a fifth of the calls at a limit of 1."""
 _PAST: Final = 1.25
 """This far above the last ceiling without a sign, the server has more room than it had."""
 _SLOW: Final = 4.0
@@ -52,6 +54,7 @@ class Concurrency:
         self._limit = float(min(max(1, start), self._most))
         self._ceiling = math.inf
         self._doubling = True
+        self._near = _NEAR
         self._in_flight = 0
         self._down_at = -math.inf
         self._downs = 0
@@ -127,14 +130,17 @@ class Concurrency:
         if self._limit > self._ceiling * _PAST + 1:
             self._ceiling = math.inf
             self._doubling = True
+            self._near = _NEAR
         step = 1.0 if self._doubling else 1.0 / self._limit
-        if self._limit + 1 >= self._ceiling:
-            step *= _NEAR
+        if abs(self._limit - self._ceiling) <= 1:
+            step *= self._near
         self._limit = min(float(self._most), self._limit + step)
 
     def _lower(self, started: float, now: float) -> None:
         if started < self._down_at:
             return  # sent before the limit fell: it says nothing new
+        same = abs(self.limit - self._ceiling) <= 1
+        self._near = max(_LEAST_NEAR, self._near / 2) if same else _NEAR
         self._ceiling = float(self.limit)
         kept = _DOWN[min(self._downs, len(_DOWN) - 1)]
         self._limit = max(1.0, min(self._limit - 1.0, self._limit * kept))

@@ -29,6 +29,9 @@ DEFAULT_CONTEXT: Final = 8_192
 _WINDOWS: Final = ("max_model_len", "context_length", "context_window", "max_context_length")
 _LEAST_WINDOW: Final = 256
 _SECONDS: Final = 30.0
+_STARTING: Final = frozenset({429, 502, 503, 504})
+"""What gateways say of a server that is starting. A 500 is a list that does not work: transformers
+serve (5.23) answers so without a network, and serves well."""
 _GREETING: Final = (Message("user", "Hello"),)
 _LOG: Final = logging.getLogger(__name__)
 Count = Callable[[Sequence[Message]], int | None]
@@ -145,7 +148,7 @@ class Discovery:
         for n_failed in range(1, 1_000):
             try:
                 answer = self._client().get(url)
-                if answer.status_code < 500:
+                if answer.status_code not in _STARTING:
                     return self._read(answer)
                 why = f"status {answer.status_code}"
             except httpx.HTTPError as error:

@@ -26,6 +26,7 @@ class Simulation:
     in_flight: list[tuple[float, int, float, Outcome]] = field(default_factory=list)
     served: int = 0
     working: int = 0
+    refused: int = 0
     levels: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -41,6 +42,7 @@ class Simulation:
             seconds *= 10
         elif over:
             seconds, outcome = 0.02, "throttled"
+            self.refused += 1
         self.working += outcome != "throttled"
         heapq.heappush(self.in_flight, (self.now + seconds, self.served, self.now, outcome))
 
@@ -69,7 +71,9 @@ class Simulation:
 def test_it_settles_within_a_tenth_of_a_hidden_limit(hidden: int, seed: int) -> None:
     simulation = Simulation(Concurrency(200), hidden, seed=seed)
     simulation.run(60 * hidden + 200)
+    before = simulation.refused
     simulation.run(60 * hidden + 200)
+    assert simulation.refused - before <= 0.1 * (60 * hidden + 200)
     assert 0.9 * hidden <= simulation.level <= 1.1 * hidden
     assert simulation.concurrency.limit <= 1.1 * hidden + 1
 

@@ -106,6 +106,34 @@ def test_the_window_is_the_server_s_or_an_assumption_that_is_told(
     assert ("QUIRE_CONTEXT_TOKENS" in caplog.text) == (window == 8_192)
 
 
+def test_a_server_that_is_starting_is_waited_for(
+    server: FakeServer, make_engine: MakeEngine
+) -> None:
+    server.models = {"data": [{"id": "tiny", "max_model_len": 4_096}]}
+    server.get_scripts = {"/v1/models": [503, 502, 429]}
+    assert make_engine(context_tokens=None).context_tokens == 4_096
+
+
+def test_a_list_of_models_that_does_not_work_is_done_without(
+    server: FakeServer, make_engine: MakeEngine
+) -> None:
+    server.get_scripts = {"/v1/models": [500]}
+    assert make_engine(context_tokens=None).context_tokens == 8_192
+
+
+@pytest.mark.parametrize("status", [401, 403, 307])
+def test_a_key_that_is_refused_is_told_before_any_document(
+    server: FakeServer, make_engine: MakeEngine, status: int
+) -> None:
+    server.get_scripts = {"/v1/models": [status]}
+    engine = make_engine(context_tokens=None)
+    if status == 403:  # some gateways forbid the list alone
+        assert engine.context_tokens == 8_192
+        return
+    with pytest.raises(EngineError, match="QUIRE_"):
+        _ = engine.context_tokens
+
+
 def test_a_window_is_not_assumed_of_a_server_that_is_away(make_engine: MakeEngine) -> None:
     with pytest.raises(EngineError, match="QUIRE_BASE_URL"):
         _ = make_engine(url="http://127.0.0.1:9/v1", context_tokens=None).context_tokens
