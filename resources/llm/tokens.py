@@ -22,7 +22,7 @@ from assets.docs.tokens import estimate_tokens
 from resources.llm.base import Message
 
 MESSAGE_TOKENS: Final = 8
-"""Of a chat template around one message: ChatML takes 5, Llama 3 takes 8."""
+"""Of a chat template around one message, and before the answer: ChatML takes 5, Llama 3 takes 8."""
 _SAMPLE: Final = 4_000
 _SCRIPTS: Final[tuple[tuple[int, int, str], ...]] = (
     (0x0370, 0x0530, "cyrillic"),  # and Greek
@@ -90,12 +90,12 @@ class Calibration:
 
     def predict_messages(self, messages: Sequence[Message]) -> int:
         """Tokens of messages in a chat template, from above."""
-        return sum(self.predict(message.content) + MESSAGE_TOKENS for message in messages)
+        return sum(self.predict(m.content) for m in messages) + template_tokens(messages)
 
     def observe(self, messages: Sequence[Message], actual: int) -> None:
         """The server counted these messages."""
         text = "\n".join(message.content for message in messages)
-        estimate = estimate_tokens(text) + MESSAGE_TOKENS * len(messages)
+        estimate = estimate_tokens(text) + template_tokens(messages)
         if actual <= 0 or not 1 / _ABSURD < actual / estimate < _ABSURD:
             return
         self._ratios.setdefault(script_of(text), Ratio()).observe(actual / estimate)
@@ -136,6 +136,11 @@ class Calibration:
         if not all(math.isfinite(r.mean) and r.mean > 0 and r.n >= 0 for r in ratios.values()):
             raise ValueError("not a calibration of tokens: a ratio that no count can give")
         return cls(ratios)
+
+
+def template_tokens(messages: Sequence[Message]) -> int:
+    """Tokens of the chat template around these messages and before the answer, from above."""
+    return MESSAGE_TOKENS * (len(messages) + 1)
 
 
 def script_of(text: str) -> str:

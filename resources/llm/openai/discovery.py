@@ -22,7 +22,7 @@ from resources.llm.openai.address import Address
 from resources.llm.openai.answers import judge
 from resources.llm.openai.client import headers
 from resources.llm.openai.retries import Patience
-from resources.llm.tokens import MESSAGE_TOKENS
+from resources.llm.tokens import template_tokens
 
 DEFAULT_CONTEXT: Final = 8_192
 """What is assumed of a server that does not say: the least that current models are served with."""
@@ -127,12 +127,12 @@ class Discovery:
         body: Callable[[str], dict[str, Any]],
         name: str = "count",
     ) -> int | None:
-        total = 0
+        total = template_tokens(messages)
         for message in messages:
             count = self._count(body(message.content), name) if message.content else 0
             if count is None:
                 return None
-            total += count + MESSAGE_TOKENS
+            total += count
         return total
 
     def _count(self, body: dict[str, Any], name: str = "count") -> int | None:
@@ -205,6 +205,7 @@ def _local_tokenizer(model: str) -> Count | None:
     tokenizer: Any = Tokenizer.from_file(str(path))
 
     def count(messages: Sequence[Message]) -> int:
-        return sum(len(tokenizer.encode(m.content).ids) + MESSAGE_TOKENS for m in messages)
+        texts = sum(len(tokenizer.encode(message.content).ids) for message in messages)
+        return texts + template_tokens(messages)
 
     return count

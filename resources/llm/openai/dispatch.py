@@ -19,7 +19,7 @@ from typing import Final
 
 from resources.errors import EngineError, ErrorClass
 from resources.llm.base import Completion, Message, Request
-from resources.llm.openai.answers import Feature, Verdict
+from resources.llm.openai.answers import MAX_CALLS, Feature, Verdict
 from resources.llm.openai.client import ChatClient
 from resources.llm.openai.concurrency import Outcome
 from resources.llm.openai.known import Job, Known
@@ -277,8 +277,10 @@ class Dispatcher:
         """Wait and call again, or give up: with its class, and only for what it did itself."""
         job.failed += 1
         if verdict.kind == "faulty":
-            job.faults += 1
-            if job.faults >= verdict.max_calls and not self._outage.suspected(now):
+            job.faults[verdict.error_class] += 1
+            of_this = job.faults[verdict.error_class] >= verdict.max_calls
+            spent = of_this or job.faults.total() >= MAX_CALLS
+            if spent and not self._outage.suspected(now):
                 self._finish(job, verdict)
                 return
         due = now + self._known.patience.wait(job.failed, verdict.retry_after)

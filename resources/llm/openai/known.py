@@ -6,9 +6,11 @@ Here: the two records. Not here: who writes them (`dispatch.py`).
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from resources.errors import ErrorClass
 from resources.llm.base import Request
 from resources.llm.openai.client import Dialect
 from resources.llm.openai.concurrency import Concurrency
@@ -70,7 +72,7 @@ class Job:
         predicted: Tokens of prompt and answer at most, as taken from the allowance.
         began: When its first call was made.
         calls: Calls that were made.
-        faults: Calls that ended with a fault that may be the request's own doing.
+        faults: Calls that ended with a fault that may be the request's own doing, by class.
         failed: Calls in a row that have to be made again.
     """
 
@@ -78,5 +80,5 @@ class Job:
     predicted: int
     began: float | None = None
     calls: int = 0
-    faults: int = 0
+    faults: Counter[ErrorClass | None] = field(default_factory=Counter)
     failed: int = 0

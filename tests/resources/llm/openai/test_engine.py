@@ -160,7 +160,7 @@ def llama_template(body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("tokenize", "template", "count"),
-    [(vllm, None, 15), (sglang, None, 5 + 16), (llama, None, 5 + 16), (llama, llama_template, 9)],
+    [(vllm, None, 15), (sglang, None, 5 + 24), (llama, None, 5 + 24), (llama, llama_template, 9)],
     ids=["vllm", "sglang", "llama", "llama-template"],
 )
 def test_the_server_s_tokenizer_counts(
@@ -220,4 +220,4 @@ def test_the_tokenizer_of_a_local_folder_counts(tmp_path: Path) -> None:
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     found = Discovery(parse("http://127.0.0.1:9"), str(tmp_path), None, Patience()).tokenizer()
     assert found is not None
-    assert found((Message("user", "four words and more"),)) == 4 + 8
+    assert found((Message("user", "four words and more"),)) == 4 + 16

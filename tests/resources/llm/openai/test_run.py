@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -48,6 +49,38 @@ def test_silent_throttling_is_noticed(server: FakeServer, make_engine: MakeEngin
     assert all(c.error_class is None for c in found.values())
     later = [call.in_flight for call in server.calls[100:]]
     assert sum(later) / len(later) <= 14  # of the 64 that were allowed
+
+
+PASSING = ["status:500", "status:502", "status:503", "status:408", "busy:", "busy:0.05", "html",
+           "inner:500", "hang_up", "reset", "broken", "never"]  # fmt: skip
+LASTING = {
+    "length": ErrorClass.TRUNCATED_OUTPUT, "refusal": ErrorClass.REFUSED,
+    "null": ErrorClass.INVALID_OUTPUT, "choiceless": ErrorClass.INVALID_OUTPUT,
+    "too_long": ErrorClass.TOO_LARGE, "status:422": ErrorClass.SUMMARY_FAILED,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_in_any_mixture_of_faults_each_document_comes_to_its_own_end(
+    server: FakeServer, make_engine: MakeEngine, seed: int
+) -> None:
+    chance = random.Random(seed)
+    expected: dict[str, ErrorClass | None] = {}
+    broken: dict[str, int] = {}
+    for n in range(70):
+        document = f"doc-{n}"
+        faults = chance.sample(PASSING, chance.choice([0, 0, 0, 1, 1, 2]))
+        last = chance.choice(["ok"] * 6 + list(LASTING))
+        server.scripts[document] = [*faults, last]
+        expected[document] = LASTING.get(last)
+        broken[document] = faults.count("broken")
+    server.capacity, server.seconds = 10, 0.01
+    engine = make_engine(call_timeout=1.0)
+    found = by_document(engine.generate(numbered(70)))
+    assert {document: c.error_class for document, c in found.items()} == expected
+    assert len(found) == 70
+    answered = {d: server.paid[d] - broken[d] for d, c in found.items() if c.text is not None}
+    assert set(answered.values()) == {1}
 
 
 def test_a_wide_server_is_used_widely(server: FakeServer, make_engine: MakeEngine) -> None:
