@@ -60,7 +60,7 @@ LASTING = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 def test_in_any_mixture_of_faults_each_document_comes_to_its_own_end(
     server: FakeServer, make_engine: MakeEngine, seed: int
 ) -> None:
