@@ -91,6 +91,11 @@ def _stronger(strengths: Sequence[tuple[int, int]]) -> tuple[list[int], list[int
     return left, right
 
 
+def _size(text: str) -> int:
+    """Tokens of a piece with what joins it to the next one; rounded up, since they are summed."""
+    return estimate_tokens(text) + 3
+
+
 def hash_of(text: str) -> int:
     """The strength of the place before a text, among places of one rank."""
     digest = hashlib.sha256(text[:_HASHED].encode("utf-8", "surrogatepass")).digest()
@@ -107,7 +112,7 @@ def _pieces(blocks: Sequence[str], budget: int) -> Iterator[Piece]:
         heading = _HEADING.match(block)
         rank = 10 - len(heading.group(1)) if heading else _STUCK if after_heading else _PARAGRAPH
         after_heading = heading is not None
-        size = estimate_tokens(block) + 1
+        size = _size(block)
         if size <= budget:
             yield Piece(block, "\n\n", rank, size)
             continue
@@ -116,7 +121,7 @@ def _pieces(blocks: Sequence[str], budget: int) -> Iterator[Piece]:
                 text,
                 joint if number else "\n\n",
                 _LINE if number else rank,
-                estimate_tokens(text) + 1,
+                _size(text),
             )
 
 
@@ -125,7 +130,7 @@ def _cut_block(block: str, budget: int) -> Iterator[tuple[str, str]]:
     lines = block.split("\n")
     parts, joint = (lines, "\n") if len(lines) > 1 else (split_sentences([block]), " ")
     for part in parts:
-        if estimate_tokens(part) + 1 <= budget:
+        if _size(part) <= budget:
             yield part, joint
         elif len(lines) > 1:
             yield from _cut_block(part, budget)

@@ -155,7 +155,7 @@ class Document:
         ask = self._about(answers)
         if self.asking.fits(ask):
             return [ask]
-        sizes = [estimate_tokens(answer) + 1 for answer in answers]
+        sizes = [estimate_tokens(answer) + 3 for answer in answers]
         strengths = [(0, hash_of(answer)) for answer in answers]
         for halving in range(HALVINGS + 1):
             groups = cut(sizes, strengths, self.asking.budget >> halving)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Final, cast
 
@@ -185,7 +185,7 @@ def _completion(kept: Kept) -> Completion:
     )
 
 
-def _closable(completions: Iterator[Completion]) -> Iterator[Completion]:
+def _closable(completions: Iterator[Completion]) -> Generator[Completion]:
     """A generator around any iterator, so that closing it closes what is inside where it can."""
     try:
         yield from completions
