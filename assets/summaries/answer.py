@@ -24,10 +24,14 @@ from resources.summariser.language import guess_language
 MIN_LETTERS: Final = 20
 """A shorter answer about a text of ten times that says nothing ("N/A", "See the document.")."""
 NGRAM: Final = 4
-MAX_REPEATED: Final = 0.25
-"""Share of an answer's 4-grams of words that stand in it before."""
+MAX_REPEATED: Final = 0.3
+"""Share of an answer's 4-grams of words that stand in it before. Of 42 documents of the corpus in
+nine languages, the extractive summary and the first 1,200 characters of the body have 0.23 at most;
+a model that goes round in circles has over 0.5."""
 MIN_GROUNDED: Final = 0.5
-"""Share of an answer's names and numbers that occur in the text."""
+"""Share of an answer's names and numbers that occur in the text. The six abstracts in the corpus
+have 1.0 of what follows them, though written by others; of 696 pairs of an extractive summary and
+another English document 84 % are below this, of half of them 75 % of the items are strange."""
 MIN_ITEMS: Final = 3
 """With fewer names or numbers a share says nothing."""
 ECHO_WORDS: Final = 8

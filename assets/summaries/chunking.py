@@ -13,7 +13,7 @@ than a part may be. So
   letter by letter what they were, and so do their answers, which were paid for. Cuts that are made
   from left to right ("fill a part, begin the next") all move when an early paragraph grows.
 
-Parts are filled by half on average, the price of that.
+Parts are filled by half on average, the price of that (16 long documents: 38 to 60 %).
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ from resources.summariser.sentences import split_sentences
 _HEADING: Final = re.compile(r"(#{1,6}) ")
 _PARAGRAPH, _LINE, _STUCK = 3, 2, 1
 """Ranks below any heading's (4 to 9): before a paragraph, inside a block, after a heading."""
+CRUMB: Final = 8
+"""A part of an eighth of what it may hold is made one with its neighbour, for which that much is
+left free."""
 _HASHED: Final = 120
 """Characters of a piece that its place is hashed by."""
 
@@ -55,7 +58,9 @@ def chunk_texts(blocks: Sequence[str], budget: int) -> list[str]:
     """
     pieces = list(_pieces(blocks, budget))
     strengths = [(piece.rank, hash_of(piece.text)) for piece in pieces]
-    parts = cut([piece.size for piece in pieces], strengths, budget)
+    sizes = [piece.size for piece in pieces]
+    parts = cut(sizes, strengths, budget - budget // CRUMB)
+    parts = _without_crumbs(parts, sizes, strengths, budget)
     return [_joined(pieces[start:end]) for start, end in parts]
 
 
@@ -76,6 +81,30 @@ def cut(
     left, right = _stronger(strengths)
     cuts = [0, *(p for p in range(1, n) if starts[right[p]] - starts[left[p]] > budget), n]
     return list(itertools.pairwise(cuts))
+
+
+def _without_crumbs(
+    ranges: Sequence[tuple[int, int]],
+    sizes: Sequence[int],
+    strengths: Sequence[tuple[int, int]],
+    budget: int,
+) -> list[tuple[int, int]]:
+    """Small ranges made one with a neighbour, over the weakest places first.
+
+    Of 16 long documents of the corpus 11 had a part of under 200 tokens without this, such as a
+    heading's page number: a call for nothing.
+    """
+    starts = [0, *itertools.accumulate(sizes)]
+    ends = dict(ranges)
+    begins = {end: start for start, end in ranges}
+    inner = [start for start, _ in ranges[1:]]
+    for place in sorted(inner, key=lambda p: (strengths[p], -p)):
+        first, last = begins[place], ends[place]
+        left, right = starts[place] - starts[first], starts[last] - starts[place]
+        if min(left, right) <= budget // CRUMB and left + right <= budget:
+            del ends[place], begins[place]
+            ends[first], begins[last] = last, first
+    return sorted(ends.items())
 
 
 def _stronger(strengths: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:

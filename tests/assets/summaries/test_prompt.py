@@ -75,8 +75,10 @@ def test_no_field_of_a_prompt_is_left_open() -> None:
 
 def test_versions_are_file_and_hash() -> None:
     assert prompt_version("summary").startswith("summary-v1-")
-    assert set(prompt_versions()) == {f"prompt_{k}" for k in ("summary", "chunk", "reduce", "again")}
-    assert prompt_version("chunk", again=True) == f"{prompt('chunk').version} {prompt('again').version}"
+    kinds = ("summary", "chunk", "reduce", "again")
+    assert set(prompt_versions()) == {f"prompt_{kind}" for kind in kinds}
+    both = f"{prompt('chunk').version} {prompt('again').version}"
+    assert prompt_version("chunk", again=True) == both
 
 
 def test_limits_follow_the_setting() -> None:

@@ -8,7 +8,9 @@ LETTER = " ".join(
     f"Clause {i} of the lease says that the tenant pays the rent of the month number {i} in time."
     for i in range(60)
 )
-OTHER = " ".join(f"Ship {i} left the harbour on a cold morning with salt for town {i}." for i in range(60))
+OTHER = " ".join(
+    f"Ship {i} left the harbour on a cold morning with salt for town {i}." for i in range(60)
+)
 
 
 def test_letters_of_one_form_are_a_group_and_others_are_not() -> None:
