@@ -128,8 +128,7 @@ class Completions:
         n = _append(self.lake, kept) if kept else 0
         for path in paths:
             self.lake.delete(path)
-        self._objects -= kept.keys()
-        return n
+        return n  # a look-up that misses the objects reads the table again
 
     def _path(self, key: str) -> str:
         return f"{self.folder}/{key}{_SUFFIX}"
