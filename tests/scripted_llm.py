@@ -46,6 +46,7 @@ class Scripted:
         once: By a word in the text, an answer that is given the first time it is asked about.
         at_once: Requests that are taken before the first is answered.
         kill_after: Ends this process once so many answers were given.
+        kill_on: Ends it at a text that holds this.
         budget: Calls that are let through; the others fail with class `budget`.
         cost: Of a call; None when not known.
     """
@@ -57,6 +58,7 @@ class Scripted:
     finish: FinishReason = "stop"
     at_once: int = 8
     kill_after: int | None = None
+    kill_on: str | None = None
     budget: int | None = None
     cost: float | None = 0.001
     context: int = 4_000
@@ -105,6 +107,8 @@ class Scripted:
         if self.kill_after is not None and len(self.asked) >= self.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
         text = text_of(request.messages)
+        if self.kill_on is not None and self.kill_on in text:
+            os.kill(os.getpid(), signal.SIGKILL)
         fault = next((error for word, error in self.faults.items() if word in text), None)
         if fault is None and self.budget is not None and len(self.asked) >= self.budget:
             fault = ErrorClass.BUDGET

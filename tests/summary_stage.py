@@ -1,7 +1,7 @@
 """The summaries stage over a small lake, with a scripted engine in place of the configured one.
 
 `make_engine` is the seam: everything else is the stage as it runs. As a program it does one run
-over a lake, so that a test can kill it: `python -m tests.summary_stage LAKE LOG KILL_AFTER`.
+over a lake, so that a test can kill it: `python -m tests.summary_stage LAKE LOG KILL_AFTER_OR_ON`.
 """
 
 from __future__ import annotations
@@ -132,7 +132,13 @@ def long(name: str = "long", sections: int = 12) -> Pdf:
 
 
 if __name__ == "__main__":
-    place, log, kill_after = sys.argv[1:]
+    place, log, kill_at = sys.argv[1:]
+    number = int(kill_at) if kill_at.isdecimal() else None
     Stage(Lake(place), settings_of(Path(place))).run(
-        Scripted(log=Path(log), kill_after=int(kill_after), context=2_000)
+        Scripted(
+            log=Path(log),
+            kill_after=number,
+            kill_on=kill_at if number is None else None,
+            context=2_000,
+        )
     )

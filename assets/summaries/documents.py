@@ -184,6 +184,12 @@ class Document:
         )
         return self._end("failed", ErrorClass.SUMMARY_FAILED, text)
 
+    def left(self, error_class: ErrorClass, error: str) -> SummaryRecord:
+        """The record of a document that nothing is asked about."""
+        self._end("failed", error_class, error)
+        assert self.record is not None
+        return self.record
+
     def _end(
         self,
         status: SummaryStatus,

@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from assets.summaries.answer import Verdict
 from assets.summaries.asking import Ask
@@ -31,12 +31,38 @@ _LOST: Final = Verdict(
 )
 
 
+class InHand(Protocol):
+    """Takes notes of the documents that are being worked on (`io_managers/intents.py`)."""
+
+    def begin(self, documents: Iterable[str], *, alone: bool = False) -> None:
+        """A question of theirs was handed out."""
+
+    def end(self, documents: Iterable[str]) -> None:
+        """It was answered."""
+
+
 class Generating:
     """The documents of one batch, some of them open at a time."""
 
-    def __init__(self, completions: Completions, windows: Iterable[Sequence[Document]]) -> None:
-        """Take documents some at a time; the next ones are made when the engine wants more."""
+    def __init__(
+        self,
+        completions: Completions,
+        windows: Iterable[Sequence[Document]],
+        in_hand: InHand | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """Take documents some at a time; the next ones are made when the engine wants more.
+
+        Args:
+            completions: The kept answers.
+            windows: The documents.
+            in_hand: Is told whose questions the engine has, for the day that it ends this process.
+            alone: Whether there is one document only, because runs died with it in hand.
+        """
         self._completions = completions
+        self._in_hand = in_hand
+        self._alone = alone
         self._windows = iter(windows)
         self._queue: deque[Ask] = deque()
         self._asked: dict[str, Ask] = {}
@@ -87,8 +113,11 @@ class Generating:
                 while self._queue:
                     ask = self._queue.popleft()
                     key = ask.request.key
-                    if any(document.record is None for document in self._wanted[key]):
+                    open_ones = [d.doc_id for d in self._wanted[key] if d.record is None]
+                    if open_ones:
                         self._asked[key] = ask
+                        if self._in_hand is not None:
+                            self._in_hand.begin(open_ones, alone=self._alone)
                         return ask.request
                     del self._wanted[key]  # they failed meanwhile: this would be paid for nothing
                 window = next(self._windows, None)
@@ -145,6 +174,8 @@ class Generating:
     def _answer(self, key: str, verdict: Verdict, model: str) -> None:
         ask = self._asked.pop(key)
         documents = self._wanted.pop(key)
+        if self._in_hand is not None:
+            self._in_hand.end([document.doc_id for document in documents])
         self._ask([(d, d.take(ask, verdict, model)) for d in documents], first=True)
 
     def _end(self, documents: Iterable[Document]) -> None:

@@ -19,7 +19,9 @@ from assets.summaries.generate import Generating
 from assets.summaries.prompt import Limits
 from assets.summaries.similar import groups_of, in_groups, signature
 from io_managers.completions import Completions
+from io_managers.intents import Intents
 from io_managers.stage_run import StageRun
+from resources.errors import ErrorClass
 from resources.llm.base import Engine, Request
 from resources.llm.make import make_engine
 from resources.summariser.base import SummaryRecord
@@ -46,11 +48,15 @@ def model_records(
     """
     completions = Completions(context.lake, context.batch)
     if todo:  # else neither a model nor a server is asked for anything
-        with closing(make_engine(context.settings)) as engine:
-            generating = _generating(context, completions, engine, todo)
-            yield from generating.run(engine)
-        late = generating.late
-        run.work.paid(late.input_tokens, late.output_tokens, late.cost_usd)
+        with closing(make_engine(context.settings)) as engine, run.intents.working():
+            asking = _asking(context, engine)
+            for some, alone in _together(run.intents, todo):
+                windows = _windows(context, asking, some)
+                generating = Generating(completions, windows, run.intents, alone=alone)
+                yield from generating.run(engine)
+                late = generating.late
+                run.work.paid(late.input_tokens, late.output_tokens, late.cost_usd)
+            yield from _given_up(run.intents, asking, todo)
     completions.fold()
 
 
@@ -66,14 +72,30 @@ def pending_requests(context: StageContext, engine: Engine, todo: Sequence[str])
         todo: Documents of the batch without a current summary (`build.documents_to_do`).
     """
     completions = Completions(context.lake, context.batch)
-    return _generating(context, completions, engine, todo).pending()
+    return Generating(completions, _windows(context, _asking(context, engine), todo)).pending()
 
 
-def _generating(
-    context: StageContext, completions: Completions, engine: Engine, todo: Sequence[str]
-) -> Generating:
-    asking = Asking(engine, Limits(context.settings.summary_tokens))
-    return Generating(completions, _windows(context, asking, todo))
+def _asking(context: StageContext, engine: Engine) -> Asking:
+    return Asking(engine, Limits(context.settings.summary_tokens))
+
+
+def _together(intents: Intents, todo: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
+    """Documents that are done with others, then alone those that runs died with in hand."""
+    fit = [name for name in todo if not intents.is_given_up(name)]
+    if with_others := [name for name in fit if not intents.runs_alone(name)]:
+        yield with_others, False
+    yield from (([name], True) for name in fit if intents.runs_alone(name))
+
+
+def _given_up(intents: Intents, asking: Asking, todo: Sequence[str]) -> Iterator[SummaryRecord]:
+    """Records of documents that ended runs even when they were alone; nobody is charged."""
+    for name in todo:
+        if intents.is_given_up(name):
+            error = (
+                f"{intents.interruptions(name)} runs died while the model had this document: give "
+                "it more memory, or choose another QUIRE_MODEL"
+            )
+            yield Document(name, asking, {}).left(ErrorClass.INTERRUPTED, error)
 
 
 def _windows(

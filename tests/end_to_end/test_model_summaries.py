@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from io_managers.completions import FOLDER
 from resources.lake.audit import audit
 from resources.settings import REPOSITORY_ROOT
@@ -15,13 +17,14 @@ from tests.scripted_llm import Scripted, text_of
 from tests.summary_stage import BATCH, Stage, long, short, stage_of
 
 
-def run_and_kill(place: Stage, log: Path, after: int) -> None:
-    """One run in a process of its own that is ended by SIGKILL after so many answers."""
-    command = [sys.executable, "-m", "tests.summary_stage", place.lake.root, str(log), str(after)]
+def run(place: Stage, log: Path, kill_at: int | str) -> int:
+    """One run in a process of its own, ended by SIGKILL after so many answers or at a text."""
+    command = [sys.executable, "-m", "tests.summary_stage", place.lake.root, str(log), str(kill_at)]
     result = subprocess.run(
         command, cwd=REPOSITORY_ROOT, capture_output=True, timeout=120, check=False
     )
-    assert result.returncode == -signal.SIGKILL, result.stderr.decode()
+    assert result.returncode in (0, -signal.SIGKILL), result.stderr.decode()
+    return result.returncode
 
 
 def test_200_documents_go_on_after_kills_and_none_is_generated_twice(tmp_path: Path) -> None:
@@ -30,11 +33,11 @@ def test_200_documents_go_on_after_kills_and_none_is_generated_twice(tmp_path: P
     place = stage_of(tmp_path, pdfs)
     log = tmp_path / "calls.txt"
     log.touch()
-    run_and_kill(place, log, 40)
+    assert run(place, log, 40) == -signal.SIGKILL
     assert len(log.read_text().split()) == 40
     # Each answer was kept before the next was asked for; the last one was in flight.
     assert len(place.lake.names(f"{FOLDER}/{BATCH}")) >= 39
-    run_and_kill(place, log, 90)
+    assert run(place, log, 90) == -signal.SIGKILL
     place.run(Scripted(log=log, context=2_000))
     calls = log.read_text().split()
     assert len(calls) == len(set(calls))
@@ -43,6 +46,24 @@ def test_200_documents_go_on_after_kills_and_none_is_generated_twice(tmp_path: P
     assert set(rows["status"]) == {"ok"}
     assert sorted(place.lake.read("completions", ["key"])["key"]) == sorted(calls)
     assert place.lake.names(f"{FOLDER}/{BATCH}") == []
+
+
+@pytest.mark.slow
+def test_a_document_that_the_models_process_dies_of_stops_no_other(tmp_path: Path) -> None:
+    place = stage_of(tmp_path, [short(i) for i in range(5)])
+    log = tmp_path / "calls.txt"
+    log.touch()
+    deaths = 0
+    while run(place, log, "town 2 ") != 0:  # unnoticed, among others, alone
+        deaths += 1
+        assert deaths <= 6
+    rows = place.rows()
+    assert [name for name, row in rows.items() if row["status"] != "ok"] == ["d2"]
+    assert rows["d2"]["error_class"] == "interrupted"
+    assert "runs died" in rows["d2"]["error"]
+    assert len(set(log.read_text().split())) == len(log.read_text().split()) == 4
+    place.run(Scripted())
+    assert place.rows()["d2"]["status"] == "ok"
 
 
 def test_a_page_that_is_read_anew_pays_for_its_part_and_the_end_only(tmp_path: Path) -> None:
