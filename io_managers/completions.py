@@ -79,6 +79,8 @@ class Completions:
 
     def find(self, keys: Collection[str]) -> dict[str, Kept]:
         """Answers that are kept, by key."""
+        if not keys:
+            return {}
         found = self._from_objects([key for key in keys if key in self._objects])
         lost = {key for key in keys if key in self._objects} - found.keys()
         if lost:  # another run of this batch folded them, or a power cut tore them

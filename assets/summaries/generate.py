@@ -31,6 +31,12 @@ _LOST: Final = Verdict(
 )
 
 
+_THE_SAME_AGAIN: Final = frozenset(
+    {ErrorClass.INVALID_OUTPUT, ErrorClass.TRUNCATED_OUTPUT, ErrorClass.REFUSED}
+)
+"""What a model says of a text it says of the same text again; the next run asks all the same."""
+
+
 class InHand(Protocol):
     """Takes notes of the documents that are being worked on (`io_managers/intents.py`)."""
 
@@ -69,6 +75,8 @@ class Generating:
         """In the engine's hands."""
         self._wanted: dict[str, list[Document]] = {}
         """By key of a question that is queued or asked: who waits for its answer."""
+        self._useless: dict[str, tuple[Verdict, str]] = {}
+        """By key: answers of this run that were paid for and cannot be used, and who gave them."""
         self._ended: deque[SummaryRecord] = deque()
         self._lock = threading.Lock()
         self.late = Spent()
@@ -139,10 +147,13 @@ class Generating:
                         self._wanted[key].append(document)
                     else:
                         new.setdefault(key, (ask, []))[1].append(document)
-            kept = self._completions.find(list(new)) if new else {}
+            kept = self._completions.find([key for key in new if key not in self._useless])
             todo = []
             for key, (ask, documents) in new.items():
-                if key in kept:
+                if key in self._useless:
+                    verdict, model = self._useless[key]
+                    todo += [(d, d.take(ask, verdict, model)) for d in documents]
+                elif key in kept:
                     verdict = ask.judge(_completion(kept[key]))
                     todo += [(d, d.take(ask, verdict, kept[key].model)) for d in documents]
                 else:
@@ -161,6 +172,8 @@ class Generating:
             verdict = ask.judge(completion)
             if verdict.summary is not None:
                 self._completions.put(_kept(ask, completion))
+            elif verdict.error_class in _THE_SAME_AGAIN:
+                self._useless[completion.key] = verdict, completion.model
             waiting = (d for d in self._wanted[completion.key] if d.record is None)
             payer = next(waiting, None)
             (self.late if payer is None else payer.spent).add(
