@@ -62,7 +62,8 @@ def build_summaries(context: StageContext) -> Staged:
         run.counts["output_tokens"] += row["output_tokens"] or 0
         context.progress.report("summaries", batch, run.counts["documents"], total)
         run.work.did("documents")
-        run.work.paid(row["input_tokens"], row["output_tokens"], row["cost_usd"])
+        if context.settings.summariser == "extractive":  # calls of models are in `usage` one by one
+            run.work.paid(row["input_tokens"], row["output_tokens"], row["cost_usd"])
         run.done(record.doc_id)
     return run.finish()
 

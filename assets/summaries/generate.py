@@ -20,7 +20,7 @@ from typing import Final, Protocol, cast
 
 from assets.summaries.answer import Verdict
 from assets.summaries.asking import Ask
-from assets.summaries.documents import Document, Spent
+from assets.summaries.documents import Document
 from io_managers.completions import Completions, Kept
 from resources.errors import ErrorClass
 from resources.llm.base import Completion, Engine, FinishReason, Request
@@ -79,8 +79,6 @@ class Generating:
         """By key: answers of this run that were paid for and cannot be used, and who gave them."""
         self._ended: deque[SummaryRecord] = deque()
         self._lock = threading.Lock()
-        self.late = Spent()
-        """What calls cost whose documents had all failed before they were answered."""
 
     def run(self, engine: Engine) -> Iterator[SummaryRecord]:
         """One record per document, in no fixed order.
@@ -174,14 +172,14 @@ class Generating:
                 self._completions.put(_kept(ask, completion))
             elif verdict.error_class in _THE_SAME_AGAIN:
                 self._useless[completion.key] = verdict, completion.model
-            waiting = (d for d in self._wanted[completion.key] if d.record is None)
-            payer = next(waiting, None)
-            (self.late if payer is None else payer.spent).add(
-                completion.input_tokens,
-                completion.output_tokens,
-                completion.elapsed_ms,
-                completion.cost_usd,
-            )
+            payer = next((d for d in self._wanted[completion.key] if d.record is None), None)
+            if payer is not None:  # else its documents had failed meanwhile: `usage` has the call
+                payer.spent.add(
+                    completion.input_tokens,
+                    completion.output_tokens,
+                    completion.elapsed_ms,
+                    completion.cost_usd,
+                )
             self._answer(completion.key, verdict, completion.model)
 
     def _answer(self, key: str, verdict: Verdict, model: str) -> None:

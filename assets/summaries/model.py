@@ -38,7 +38,7 @@ def model_records(
 
     Args:
         context: The lake, the settings and the batch.
-        run: Gets what was paid for calls whose document had failed meanwhile.
+        run: Takes notes of whose questions the model has.
         todo: The documents.
 
     Raises:
@@ -54,8 +54,6 @@ def model_records(
                 windows = _windows(context, asking, some)
                 generating = Generating(completions, windows, run.intents, alone=alone)
                 yield from generating.run(engine)
-                late = generating.late
-                run.work.paid(late.input_tokens, late.output_tokens, late.cost_usd)
             yield from _given_up(run.intents, asking, todo)
     completions.fold()
 

@@ -6,6 +6,7 @@ installed; importing this costs nothing.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from resources.errors import SettingError
@@ -27,9 +28,8 @@ def make_engine(settings: Settings) -> Engine:
 
         return TransformersEngine(settings)
     if settings.summariser in {"openai", "openai_batch"}:
-        from resources.llm.openai.engine import make
-
-        return make(settings)
+        engine: Engine = importlib.import_module("resources.llm.openai.engine").make(settings)
+        return engine
     raise SettingError(
         f"QUIRE_SUMMARISER={settings.summariser} has no language model: "
         "use transformers, openai or openai_batch"

@@ -23,7 +23,7 @@ def test_the_version_follows_model_prompt_and_limits(
     assert stage_version("summaries", replace(ours, summary_tokens=200)).name != base.name
     assert stage_version("summaries", replace(ours, context_tokens=2_048)).name != base.name
     for more in ({"workers": 7}, {"api_key": "k"}, {"max_concurrency": 2}, {"budget_usd": 1.0}):
-        assert stage_version("summaries", replace(ours, **more)).name == base.name  # type: ignore[arg-type]
+        assert stage_version("summaries", replace(ours, **more)).name == base.name
     engine.model = "scripted-2"
     assert stage_version("summaries", ours).name != base.name
     assert stage_version("summaries", settings).name.startswith("summaries-r3-extractive-")
