@@ -26,7 +26,7 @@ MIN_LETTERS: Final = 20
 NGRAM: Final = 4
 MAX_REPEATED: Final = 0.3
 """Share of an answer's 4-grams of words that stand in it before. Of 42 documents of the corpus in
-eight languages, the extractive summary and the first 1,200 characters of the body have 0.23 at most;
+eight languages, extractive summaries and the first 1,200 characters of the body have 0.23 at most;
 a model that goes round in circles has over 0.5."""
 MIN_GROUNDED: Final = 0.5
 """Share of an answer's names and numbers that occur in the text. The six abstracts in the corpus
