@@ -341,6 +341,28 @@ USAGE = TableSchema(
     },
     statuses={"kind": ("reserved", "settled")},
 )
+COMPLETIONS = TableSchema(
+    "completions",
+    "a language model's answer, kept so that it is not paid for twice",
+    ("key",),
+    {
+        "key": _c(
+            pl.String,
+            "sha256 of what was asked, of the limits, and of all that the model's version says",
+            null=False,
+        ),
+        "kind": _c(pl.String, "of what it was asked: a document, a part of one, notes", null=False),
+        "model": _c(pl.String, "what the server said that it used"),
+        "prompt_version": _c(pl.String, "file and hash of the prompt"),
+        "text": _c(pl.String, "the answer as it came", null=False),
+        "input_tokens": _c(pl.Int64, "tokens read"),
+        "output_tokens": _c(pl.Int64, "tokens written"),
+        "finish_reason": _c(pl.String, "why the answer ended"),
+        "cost_usd": _c(pl.Float64, "0 when free, null when unknown"),
+        "created_at": _c(TIMESTAMP, "when it was put into the table", null=False),
+    },
+    statuses={"kind": ("summary", "chunk", "reduce")},
+)
 
 TABLES: Final[dict[str, TableSchema]] = {
     t.name: t
@@ -357,6 +379,7 @@ TABLES: Final[dict[str, TableSchema]] = {
         VERSIONS,
         EVALS,
         USAGE,
+        COMPLETIONS,
     )
 }
 """Every table by name, in the order that the data flows."""

@@ -1,6 +1,7 @@
 """Summaries of a batch: every document gets a row, from the summariser that the settings name.
 
-Here: the stage's plain function. Not here: how a summary is made (`resources/summariser`).
+Here: the stage's plain function, and extractive summaries, which the workers share. Not here: how a
+summary is made (`resources/summariser`), or what language models are asked (`model.py`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import polars as pl
 from assets.answers import fault_of
 from assets.context import StageContext, digest, owned_documents
 from assets.items import do_documents
-from assets.summaries.inputs import summarise_rows
+from assets.summaries.model import model_records
 from assets.versions import stage_version
 from io_managers.failure_ledger import Subject
 from io_managers.schemas import SUMMARIES
 from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from resources.errors import ErrorClass
-from resources.summariser.base import Summariser, SummaryRecord, without_summary
+from resources.summariser.base import SummaryRecord, without_summary
 from resources.summariser.make import make_summariser
 from resources.workers.pool import TaskFailure
 
@@ -37,10 +38,7 @@ def build_summaries(context: StageContext) -> Staged:
     version = stage_version("summaries", context.settings)
     run = StageRun(lake, version, batch, context.run_id, gate=context.settings.gate)
     documents = lake.read("docs", _INPUT[:3], batch=batch)
-    inputs = {
-        doc_id: digest(content, status)
-        for doc_id, content, status in documents.select(_INPUT[:3]).iter_rows()
-    }
+    inputs = _inputs(documents)
     failed = set(documents.filter(pl.col("status") == "failed")["doc_id"])
     carried = set(run.carry(inputs, settled=failed)["doc_id"])
     run.counts["carried"] = len(carried)
@@ -50,8 +48,7 @@ def build_summaries(context: StageContext) -> Staged:
     causes = dict(
         owned_documents(lake, batch).select("doc_id", "error_class").drop_nulls().iter_rows()
     )
-    summariser = make_summariser(context.settings)
-    for record in _records(context, run, summariser, todo):
+    for record in _records(context, run, todo):
         row: dict[str, Any] = {**record.as_row(), "input_sha256": inputs[record.doc_id]}
         if row["status"] == "failed" and record.doc_id in failed:
             # The document failed before this stage, which has nothing of its own to charge.
@@ -65,19 +62,47 @@ def build_summaries(context: StageContext) -> Staged:
         run.counts["output_tokens"] += row["output_tokens"] or 0
         context.progress.report("summaries", batch, run.counts["documents"], total)
         run.work.did("documents")
-        run.work.paid(row["input_tokens"], row["output_tokens"], row["cost_usd"])
+        if context.settings.summariser == "extractive":  # calls of models are in `usage` one by one
+            run.work.paid(row["input_tokens"], row["output_tokens"], row["cost_usd"])
         run.done(record.doc_id)
     return run.finish()
 
 
-def _records(
-    context: StageContext, run: StageRun, summariser: Summariser, todo: Sequence[str]
-) -> Iterator[SummaryRecord]:
-    """One record per document. The extractive summariser is plain work: the workers share it."""
-    if summariser.name != "extractive":
-        for rows in _rows(context, todo):
-            yield from summarise_rows(rows, summariser)
-        return
+def documents_to_do(context: StageContext) -> list[str]:
+    """Documents of a batch that have no current summary and are not in quarantine.
+
+    What a run of the stage would do, told without beginning one.
+    """
+    lake, batch = context.lake, context.batch
+    version = stage_version("summaries", context.settings).name
+    inputs = _inputs(lake.read("docs", _INPUT[:3], batch=batch))
+    rows = lake.read(
+        "summaries", ["doc_id", "version", "input_sha256", "error_class"], batch=batch
+    ).filter(pl.col("error_class").is_null() & (pl.col("version") == version))
+    current = set(rows.select("doc_id", "input_sha256").iter_rows())
+    given_up = lake.read("failures", ["doc_id", "stage", "version", "quarantined"], batch=batch)
+    given_up = given_up.filter(
+        (pl.col("stage") == "summaries") & (pl.col("version") == version) & pl.col("quarantined")
+    )
+    left_out = set(given_up["doc_id"])
+    return [d for d, given in inputs.items() if (d, given) not in current and d not in left_out]
+
+
+def _inputs(documents: pl.DataFrame) -> dict[str, str]:
+    rows = documents.select(_INPUT[:3]).iter_rows()
+    return {doc_id: digest(content, status) for doc_id, content, status in rows}
+
+
+def _records(context: StageContext, run: StageRun, todo: Sequence[str]) -> Iterator[SummaryRecord]:
+    """One record per document, each as soon as it is done."""
+    if context.settings.summariser != "extractive":
+        return model_records(context, run, todo)
+    return _extracts(context, run, todo)
+
+
+def _extracts(context: StageContext, run: StageRun, todo: Sequence[str]) -> Iterator[SummaryRecord]:
+    """The extractive summariser is plain work: the workers share it."""
+    summariser = make_summariser(context.settings)
     items = ((row["doc_id"], {"row": row}) for rows in _rows(context, todo) for row in rows)
     for doc_id, record in do_documents(context, run, _EXTRACT, items):
         if not isinstance(record, TaskFailure):

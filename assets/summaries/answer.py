@@ -1,0 +1,254 @@
+"""What a model answered, judged before it becomes anything: an answer, or a failure with a class.
+
+Here: reading the JSON, and checks of length, language, repetition, names, numbers, addresses and
+echoes against the text that was asked about. Not here: what is done about a failure
+(`documents.py`).
+
+A check that cannot be sure passes: one that fails good summaries costs money and documents.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from assets.summaries.prompt import CLOSING, OPENING, Limits, code_of
+from assets.summaries.visible import without_unseen
+from resources.errors import ErrorClass
+from resources.llm.base import Completion, Message
+from resources.summariser.language import guess_language
+
+MIN_LETTERS: Final = 20
+"""A shorter answer about a text of ten times that says nothing ("N/A", "See the document.")."""
+NGRAM: Final = 4
+MAX_REPEATED: Final = 0.3
+"""Share of an answer's 4-grams of words that stand in it before. Of 42 documents of the corpus in
+eight languages, extractive summaries and the first 1,200 characters of the body have 0.23 at most;
+a model that goes round in circles has over 0.5."""
+MIN_GROUNDED: Final = 0.5
+"""Share of an answer's names and numbers that occur in the text. The six abstracts in the corpus
+have 1.0 of what follows them, though written by others; of 696 pairs of an extractive summary and
+another English document 84 % are below this, of half of them 75 % of the items are strange."""
+MIN_ITEMS: Final = 3
+"""With fewer names or numbers a share says nothing."""
+ECHO_WORDS: Final = 8
+"""Words in a row that stand in the instructions and not in the text."""
+_SAMPLES: Final = 5
+_ALIKE: Final = (
+    {"da", "no", "sv"},
+    {"ru", "uk", "bg"},
+    {"hi", "mr"},
+    {"es", "pt"},
+    {"ar", "fa", "ur"},
+)
+"""Languages that a guess from a few sentences takes for one another."""
+
+_THINKING: Final = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
+_WORD: Final = re.compile(r"\w+")
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_NUMBER: Final = re.compile(
+    r"\d{1,3}(?:[.,\u00a0\u202f' \u2019]\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)?"
+)
+_DIGITS: Final = re.compile(r"\D+")
+_INSIDE: Final = re.compile(r"(?<=[\w,;] )[^\W\d_][\w\u2019'-]*\w")
+"""A word of more than one letter that does not begin a sentence."""
+_URL: Final = re.compile(r"(?i)\b(?:https?://|ftp://|www\.)[^\s<>\"')\]]+|[\w.+-]+@[\w-]+\.\w{2,}")
+_FILLING: Final = re.compile(r"(\w)\1{7}|([^\w\s])\2{11}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A summary, or the class of failure and what is wrong."""
+
+    summary: str | None
+    error_class: ErrorClass | None = None
+    error: str | None = None
+
+    @property
+    def may_ask_again(self) -> bool:
+        """Whether stricter words may mend it; what an engine says is wrong, no words mend."""
+        return self.error_class is ErrorClass.INVALID_OUTPUT
+
+
+def judged(
+    completion: Completion,
+    source: str,
+    language: str | None,
+    messages: Sequence[Message],
+    limits: Limits,
+) -> Verdict:
+    """What a completion is worth.
+
+    Args:
+        completion: What the engine gave.
+        source: The text that was asked about.
+        language: The text's language, None when unsure.
+        messages: What was asked.
+        limits: Of the answer.
+    """
+    if completion.error_class is not None:
+        return Verdict(None, completion.error_class, completion.error)
+    if completion.finish_reason != "stop" or completion.text is None:
+        error_class = _REASONS.get(completion.finish_reason, ErrorClass.SUMMARY_FAILED)
+        return Verdict(None, error_class, f"the model ended with {completion.finish_reason!r}")
+    summary = read_answer(completion.text)
+    if summary is None:
+        return _invalid("the answer is not the JSON object that was asked for")
+    fault = fault_of_summary(summary, source, language, messages, limits)
+    return Verdict(summary) if fault is None else _invalid(fault)
+
+
+_REASONS: Final = {"length": ErrorClass.TRUNCATED_OUTPUT, "refused": ErrorClass.REFUSED}
+
+
+def _invalid(fault: str) -> Verdict:
+    return Verdict(None, ErrorClass.INVALID_OUTPUT, f"the model's answer cannot be used: {fault}")
+
+
+def read_answer(text: str) -> str | None:
+    """The summary of the one JSON object of an answer, in one paragraph; None when it has none.
+
+    Code fences, a line of talk before the object and a reasoner's thoughts are taken off.
+    """
+    start = (bare := _THINKING.sub("", text, count=1)).find("{")
+    if start < 0:
+        return None
+    try:
+        found: Any
+        found, _ = json.JSONDecoder(strict=False).raw_decode(bare[start:])
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("language"), str):
+        return None
+    summary = found.get("summary")
+    return " ".join(without_unseen(summary).split()) if isinstance(summary, str) else None
+
+
+def fault_of_summary(
+    summary: str,
+    source: str,
+    language: str | None,
+    messages: Sequence[Message],
+    limits: Limits,
+) -> str | None:
+    """What is wrong with a summary, in words; None when nothing is."""
+    letters = sum(map(str.isalpha, summary))
+    if letters < MIN_LETTERS and len(source) >= 10 * MIN_LETTERS and not _UNSPACED.search(summary):
+        return f"it has {letters} letters"
+    if not letters:
+        return "it has no letters"
+    if len(summary) > limits.chars:
+        return f"it has {len(summary)} characters, of {limits.chars} at most"
+    try:
+        summary.encode()
+    except UnicodeEncodeError:
+        return "it is no valid text"
+    return (
+        _echo(summary, source, messages)
+        or _repetition(summary)
+        or _other_language(summary, source, language)
+        or _addresses(summary, source)
+        or _inventions(summary, source)
+    )
+
+
+def _other_language(summary: str, source: str, language: str | None) -> str | None:
+    written = guess_language(summary)
+    if written is None or language is None or _is_alike(written, {language}):
+        return None
+    # A document may hold its translation, or quote at length.
+    step = max(1, len(source) // _SAMPLES)
+    parts = {guess_language(source[i : i + step][:2_000]) for i in range(0, len(source), step)}
+    if _is_alike(written, {part for part in parts if part}):
+        return None
+    return f"it is in {written}, the text is in {language}"
+
+
+def _is_alike(written: str, languages: set[str]) -> bool:
+    return written in languages or any(
+        written in group and not group.isdisjoint(languages) for group in _ALIKE
+    )
+
+
+def repeated_share(summary: str) -> float:
+    """Share of 4-grams (of words; of pairs of characters without spaces) that stand before."""
+    if len(_UNSPACED.findall(summary)) > len(summary) / 3:
+        letters = "".join(_WORD.findall(summary))
+        words = [letters[i : i + 2] for i in range(0, len(letters), 2)]
+    else:
+        words = _WORD.findall(summary.casefold())
+    grams = [tuple(words[i : i + NGRAM]) for i in range(len(words) - NGRAM + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def _repetition(summary: str) -> str | None:
+    if _FILLING.search(summary):
+        return "it repeats one character"
+    share = repeated_share(summary)
+    return f"{share:.0%} of it repeats what it said" if share > MAX_REPEATED else None
+
+
+def _addresses(summary: str, source: str) -> str | None:
+    folded = source.casefold()
+    for found in _URL.finditer(summary):
+        if found.group().rstrip(".,;:!?").casefold() not in folded:
+            return "it holds an address that the text does not"
+    return None
+
+
+def _echo(summary: str, source: str, messages: Sequence[Message]) -> str | None:
+    """The instructions, or the lines around the text, told back."""
+    folded = summary.casefold()
+    for mark in (OPENING, CLOSING, code_of(source), "{{"):
+        if mark in folded and mark not in source.casefold():
+            return "it repeats the marks around the text"
+    around = "\n".join(message.content for message in messages).replace(source, "\n")
+    told = set(_runs(around)) & set(_runs(summary))
+    if told and not told <= set(_runs(source)):
+        return "it repeats the instructions"
+    return None
+
+
+def _runs(text: str) -> Iterable[tuple[str, ...]]:
+    words = _WORD.findall(text.casefold())
+    return (tuple(words[i : i + ECHO_WORDS]) for i in range(len(words) - ECHO_WORDS + 1))
+
+
+def _inventions(summary: str, source: str) -> str | None:
+    share, n = grounded_share(summary, source)
+    if n >= MIN_ITEMS and share < MIN_GROUNDED:
+        return f"{share:.0%} of its {n} names and numbers occur in the text"
+    return None
+
+
+def grounded_share(summary: str, source: str) -> tuple[float, int]:
+    """Share of the summary's names and numbers that occur in the source, and how many it has.
+
+    Numbers are compared by their digits, so that 1,234.5 and 1234,5 are one; names by their letters
+    in any case, so that a heading in capitals holds them, and without a trailing `s`.
+    """
+    numbers = {digits for found in _NUMBER.findall(summary) if len(digits := _bare(found)) > 1}
+    names = _names(summary)
+    if not numbers and not names:
+        return 1.0, 0
+    known_numbers = {_bare(found) for found in _NUMBER.findall(source)}
+    known_numbers |= set(re.findall(r"\d+", source))
+    folded = source.casefold()
+    held = sum(number in known_numbers for number in numbers)
+    held += sum(name in folded or name.rstrip("s") in folded for name in names)
+    return held / (len(numbers) + len(names)), len(numbers) + len(names)
+
+
+def _names(summary: str) -> set[str]:
+    """Words that are written as names; German writes every noun as one."""
+    if guess_language(summary) == "de":
+        return set()
+    words = (word for word in _INSIDE.findall(summary) if word[0].isupper())
+    return {word.casefold().removesuffix("'s").removesuffix("\u2019s") for word in words}
+
+
+def _bare(number: str) -> str:
+    return _DIGITS.sub("", number)
