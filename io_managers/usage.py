@@ -31,6 +31,8 @@ STEP: Final = "step"
 """The micro-batch of what a stage does itself, while no worker is at work."""
 LOADING: Final = "loading"
 """The micro-batch of workers' time beside their units: loading engines, opening documents."""
+SERVED: Final = "served"
+"""The micro-batch of what a server took: pages, seconds of waiting for it, tokens."""
 SMALLEST_CLASS: Final = 10
 """Files under 2 KiB are one class: they are broken, or made by hand."""
 
@@ -86,7 +88,8 @@ class Work:
         """Worker-seconds by micro-batch: what the units say they took, else equal parts."""
         told = {name: self.milliseconds[name] / 1000 for name in self.items}
         if sum(told.values()):
-            return {**told, LOADING: max(0.0, self.spent.worker_seconds - sum(told.values()))}
+            here = sum(seconds for name, seconds in told.items() if name != SERVED)
+            return {**told, LOADING: max(0.0, self.spent.worker_seconds - here)}
         total = sum(self.items.values())
         return {name: self.spent.worker_seconds * n / total for name, n in self.items.items()}
 

@@ -21,6 +21,8 @@ from assets.summaries.similar import groups_of, in_groups, signature
 from io_managers.completions import Completions
 from io_managers.intents import Intents
 from io_managers.stage_run import StageRun
+from resources.budget.engine import BudgetedEngine, budgeted
+from resources.budget.ledger import Spender
 from resources.errors import ErrorClass
 from resources.llm.base import Engine, Request
 from resources.llm.make import make_engine
@@ -48,7 +50,7 @@ def model_records(
     """
     completions = Completions(context.lake, context.batch)
     if todo:  # else neither a model nor a server is asked for anything
-        with closing(make_engine(context.settings)) as engine, run.intents.working():
+        with closing(_paid_engine(context, run)) as engine, run.intents.working():
             asking = _asking(context, engine)
             for some, alone in _together(run.intents, todo):
                 windows = _windows(context, asking, some)
@@ -56,6 +58,12 @@ def model_records(
                 yield from generating.run(engine)
             yield from _given_up(run.intents, asking, todo)
     completions.fold()
+
+
+def _paid_engine(context: StageContext, run: StageRun) -> BudgetedEngine:
+    """The engine of the settings, under the lake's budget; its calls are booked in `usage`."""
+    spender = Spender(run.run_id, run.stage, context.batch, run.version)
+    return budgeted(make_engine(context.settings), context.lake, context.settings, spender)
 
 
 def pending_requests(context: StageContext, engine: Engine, todo: Sequence[str]) -> list[Request]:

@@ -6,7 +6,6 @@ installed; importing this costs nothing.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from resources.errors import SettingError
@@ -27,10 +26,11 @@ def make_engine(settings: Settings) -> Engine:
         from resources.llm.transformers.engine import TransformersEngine
 
         return TransformersEngine(settings)
-    if settings.summariser in {"openai", "openai_batch"}:
-        engine: Engine = importlib.import_module("resources.llm.openai.engine").make(settings)
-        return engine
+    if settings.summariser == "openai":
+        from resources.llm.openai.engine import make
+
+        return make(settings)
     raise SettingError(
-        f"QUIRE_SUMMARISER={settings.summariser} has no language model: "
-        "use transformers, openai or openai_batch"
+        f"QUIRE_SUMMARISER={settings.summariser} is not in this version of Quire: "
+        "use extractive, transformers or openai"
     )

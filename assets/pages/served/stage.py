@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from assets.pages.served.asks import Ask, asks_of
 from io_managers.stage_run import StageRun
+from io_managers.usage import SERVED
 from resources.errors import ErrorClass
 from resources.ocr.surya.asking import Asking, Pixels
 from resources.ocr.surya.client import Client
@@ -23,8 +24,6 @@ from resources.workers.pool import NOT_YET, Task
 
 WAIT_SECONDS: Final = 0.05
 """For an answer, where there is nothing else to hand out: the pool looks after its workers then."""
-SERVED: Final = "served"
-"""The micro-batch of `usage` for what the server took: pages, seconds of waiting for it, tokens."""
 
 Place = tuple[str, int]
 

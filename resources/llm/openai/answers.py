@@ -71,6 +71,7 @@ class Verdict:
         finish_reason: Why generation ended.
         read: Tokens of the prompt as the server counts them; None when it does not.
         written: Tokens of the answer, likewise.
+        cached: Of those read, tokens that the server had in its cache.
         retry_after: Seconds that the server asks to wait.
         max_calls: Calls that are made at most while this is the answer.
         throttled: Whether fewer calls at once may help.
@@ -85,6 +86,7 @@ class Verdict:
     finish_reason: FinishReason = "error"
     read: int | None = None
     written: int | None = None
+    cached: int = 0
     retry_after: float | None = None
     max_calls: int = MAX_CALLS
     throttled: bool = False
@@ -129,6 +131,11 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, *, cut: bool) ->
     return _answer(value)
 
 
+def _details(usage: dict[str, Any]) -> dict[str, Any]:
+    details = usage.get("prompt_tokens_details")
+    return details if isinstance(details, dict) else {}
+
+
 def _answer(value: dict[str, Any]) -> Verdict:
     usage = value.get("usage")
     usage = usage if isinstance(usage, dict) else {}
@@ -137,6 +144,7 @@ def _answer(value: dict[str, Any]) -> Verdict:
         "model": model if isinstance(model, str) else "",
         "read": _count(usage.get("prompt_tokens")),
         "written": _count(usage.get("completion_tokens")),
+        "cached": _count(_details(usage).get("cached_tokens")) or 0,
     }
     choices = value.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None

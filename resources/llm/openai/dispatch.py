@@ -323,6 +323,7 @@ class Dispatcher:
                 error_class=None if whole else verdict.error_class or ErrorClass.UNKNOWN,
                 error=None if whole else verdict.message,
                 cost_usd=None if job.calls else 0.0,
+                cached_input_tokens=min(verdict.cached, read or 0),
             )
         )
 

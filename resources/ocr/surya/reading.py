@@ -7,12 +7,12 @@ Here: one image in, its blocks or its failure out. Not here: requests (`manager.
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from resources.errors import DocumentError, EngineError, ErrorClass
+from resources.llm.torchvision_guard import guard_torchvision
 from resources.ocr.surya.client import Client
 from resources.ocr.surya.manager import PageManager, told
 from resources.ocr.surya.records import Box, ServedBlock, ServedImage
@@ -65,11 +65,7 @@ def load_surya() -> Any:  # noqa: ANN401 - an untyped library
     Raises:
         EngineError: It is not installed, or does not load.
     """
-    try:
-        import torchvision  # noqa: F401
-    except Exception:  # noqa: BLE001 - a build for another torch raises RuntimeError, and others
-        # It breaks every import of transformers, which does without it when it is absent.
-        sys.modules["torchvision"] = None  # type: ignore[assignment]
+    guard_torchvision()
     try:
         from surya.recognition import RecognitionPredictor
     except Exception as error:  # of torch and its libraries: anything from ImportError on
