@@ -40,19 +40,19 @@ EDGE_SHARE: Final = 0.02
 """Scanners leave shadows at the edges; no text stands there."""
 
 
-def ocr_dpi(width: float, height: float) -> int:
-    """The resolution for a page of this size in points.
+def ocr_dpi(width: float, height: float, best: int = OCR_DPI, most: float = MAX_PIXELS) -> int:
+    """The resolution for a page of this size in points: the best that so many pixels allow.
 
     Raises:
         DocumentError: page_too_large, when even the coarsest readable resolution is too much.
     """
     square_inches = max(width, 1.0) * max(height, 1.0) / 72**2
-    dpi = min(OCR_DPI, math.floor(math.sqrt(MAX_PIXELS / square_inches)))
+    dpi = min(best, math.floor(math.sqrt(most / square_inches)))
     if dpi < MIN_DPI:
         raise DocumentError(
             ErrorClass.PAGE_TOO_LARGE,
             f"{width:.0f} × {height:.0f} points cannot be rendered readably within "
-            f"{MAX_PIXELS // 1_000_000} megapixels",
+            f"{most / 1e6:.3g} megapixels, which is all that OCR takes",
         )
     return dpi
 

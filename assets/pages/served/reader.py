@@ -9,7 +9,6 @@ Not here: the messages (`asks.py`), and blocks of an answer (`blocks.py`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
@@ -19,7 +18,7 @@ import pymupdf
 from assets.pages.geometry import Box
 from assets.pages.ocr.orientation import turn_of
 from assets.pages.ocr.reading import OcrResult, in_pixels, read_by
-from assets.pages.ocr.rendering import MIN_DPI, has_ink, painted_over, render
+from assets.pages.ocr.rendering import has_ink, ocr_dpi, painted_over, render
 from assets.pages.routing.text_pictures import may_hold_letters
 from assets.pages.served.asks import ASKS, Ask
 from assets.pages.served.blocks import result_of
@@ -96,7 +95,8 @@ class ServedReader:
     ) -> tuple[Ask, bytes]:
         import numpy as np
 
-        dpi = served_dpi(region[2] - region[0], region[3] - region[1])
+        # surya's model takes no more pixels
+        dpi = ocr_dpi(region[2] - region[0], region[3] - region[1], DPI, MAX_PIXELS)
         image = render(page, dpi, region)
         if covered:
             image = painted_over(image, [in_pixels(box, region, dpi) for box in covered])
@@ -112,20 +112,3 @@ class ServedReader:
         has_letters = n_lines > 0 or may_hold_letters(page)
         ask = Ask(region, degrees, width, height, n_lines, has_letters=has_letters)
         return ask, turned.tobytes()
-
-
-def served_dpi(width: float, height: float) -> int:
-    """The resolution for a region of this size in points; surya takes no more pixels.
-
-    Raises:
-        DocumentError: page_too_large, when even the coarsest readable resolution is too much.
-    """
-    square_inches = max(width, 1.0) * max(height, 1.0) / 72**2
-    dpi = min(DPI, math.floor(math.sqrt(MAX_PIXELS / square_inches)))
-    if dpi < MIN_DPI:
-        raise DocumentError(
-            ErrorClass.PAGE_TOO_LARGE,
-            f"{width:.0f} × {height:.0f} points cannot be shown readably within "
-            f"{MAX_PIXELS / 1e6:.1f} megapixels, which is all that surya's model takes",
-        )
-    return dpi
