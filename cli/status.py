@@ -75,19 +75,24 @@ def status(
     elif opened.empty or not told.n_files:
         say(opened.hint)
     else:
-        _say_summary(told)
-        if batch is None:
-            spending.say_spending(opened, told.documents["blocked"])
-        _say_batches(states, batch)
-        held = paused(opened.lake)
-        if held is not None:
-            say(held.message)
+        _say(opened, states, told, batch)
         if listed is not None:
             _say_files(listed)
         if stale:
             _say_stale(opened)
     if check:
         raise typer.Exit(of_states(told.files))
+
+
+def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -> None:
+    """The summary, what models cost, the batches, and whether the sensor is paused."""
+    _say_summary(told)
+    if batch is None:
+        spending.say_spending(opened, told.documents["blocked"])
+    _say_batches(states, batch)
+    held = paused(opened.lake)
+    if held is not None:
+        say(held.message)
 
 
 @dataclass(frozen=True)
