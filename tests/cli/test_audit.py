@@ -21,6 +21,7 @@ from io_managers.stage_run import StageRun
 from io_managers.staging import stage_file
 from resources.lake.batches import MAX_REQUESTS, read_requests, record_request
 from resources.lake.lake import Lake
+from resources.lake.live import pinned
 from resources.lake.sweeping import EXPIRE_SECONDS
 from resources.settings import REPOSITORY_ROOT
 from sensors.runs import PROCESS_TAG
@@ -169,6 +170,20 @@ def test_partitions_are_compared_with_the_manifest_and_mended(
     assert [entry["subject"] for entry in value["findings"]] == ["b00000088"]  # it is in a run
     known = instance.get_dynamic_partitions(PARTITIONS_NAME)
     assert sorted(known) == [BATCH, NEXT, "b00000003", "b00000088"]
+
+
+def test_an_old_finished_batch_stays_away_until_it_is_retried(
+    lake: Lake, quire: Run, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.lake.live.LIVE_FINISHED", 1)
+    publish_batch(lake, NEXT, [Pdf("x.pdf")])
+    instance.delete_dynamic_partition(PARTITIONS_NAME, BATCH)
+    assert quire(Path(lake.root), "audit", "--repair")[0] == 0
+    assert instance.get_dynamic_partitions(PARTITIONS_NAME) == [NEXT]
+    code, out, _ = quire(Path(lake.root), "retry", "--batch", BATCH)
+    assert (code, BATCH in pinned(lake)) == (0, True)
+    assert "materialise" in out
+    assert sorted(instance.get_dynamic_partitions(PARTITIONS_NAME)) == [BATCH, NEXT]
 
 
 def test_an_empty_lake_takes_no_partition_away(
