@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pymupdf
 
-from cli.samples import interactive, mixed, newsletter, observatory, paste_paper, recipe, scans
+from resources.samples import (
+    interactive,
+    mixed,
+    newsletter,
+    observatory,
+    paste_paper,
+    recipe,
+    scans,
+)
 
 # MuPDF's own errors and PyMuPDF's have no base in common but this one of the bindings.
 DAMAGED = (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase)

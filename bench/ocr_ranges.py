@@ -25,10 +25,10 @@ import pymupdf
 
 from assets.pages.ocr.rendering import render
 from assets.pages.ocr.resolution import OCR_DPI
-from cli.samples.make import PASSWORDS, make_samples
 from resources.ocr.eight_bit import MICROSOFT, simplify, users_of
 from resources.ocr.onnx_file import constants, output_of, parse_model
 from resources.ocr.rapidocr import RapidOcr, narrowed, recogniser_path, session_of
+from resources.samples.make import PASSWORDS, make_samples
 
 Pixels = npt.NDArray[np.uint8]
 

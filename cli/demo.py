@@ -15,10 +15,10 @@ from rich.table import Table
 
 from cli.exit_codes import of_error
 from cli.home import prepare_home
-from cli.samples.make import PASSWORDS, make_samples
 from resources.errors import QuireError
 from resources.lake.lake import Lake
 from resources.lake.states import files_states
+from resources.samples.make import PASSWORDS, make_samples
 from resources.settings import REPOSITORY_ROOT, load_settings
 
 FOLDER = "demo"

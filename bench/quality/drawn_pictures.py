@@ -17,7 +17,7 @@ from typing import Final
 import pymupdf
 from PIL import Image, ImageFilter
 
-from cli.samples import pictures
+from resources.samples import pictures
 
 TEXT: Final = """
 the archive keeps one copy of every report and each has a number date shelf whoever takes it

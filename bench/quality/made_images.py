@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from bench.quality.documents import Source
-from cli.samples.handwritten import pdf_of
+from resources.samples.handwritten import pdf_of
 
 WIDTH, HEIGHT = 192, 144
 SIZE: Final = f"/Width {WIDTH} /Height {HEIGHT} "

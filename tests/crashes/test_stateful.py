@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from cli.samples.handwritten import pdf_of
 from io_managers import checkpoints
 from resources.crash_points import POINTS
 from resources.lake.audit import audit
@@ -22,6 +21,7 @@ from resources.lake.batches import unfinished_batches
 from resources.lake.lake import Lake
 from resources.lake.release import quarantined, release
 from resources.lake.states import LakeStates
+from resources.samples.handwritten import pdf_of
 from resources.settings import load_settings
 from tests.crashes.in_process import InProcessWorkers, Killed, ingest, killed_at
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.samples.make import PASSWORDS, Sample, make_samples
+from resources.samples.make import PASSWORDS, Sample, make_samples
 from tests.end_to_end.running import Place, make_place
 
 

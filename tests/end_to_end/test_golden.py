@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from assets.versions import stage_version
-from cli.samples.make import Sample
+from resources.samples.make import Sample
 from resources.settings import load_settings
 from tests.end_to_end.running import Place
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cli.samples.make import PASSWORDS, make_samples
 from io_managers.schemas import TABLES
 from resources.lake.maintenance import maintain
+from resources.samples.make import PASSWORDS, make_samples
 from tests.end_to_end.buckets import BucketPlace, make_bucket_place
 from tests.end_to_end.running import Place, contents, make_place
 from tests.object_store import ObjectStore

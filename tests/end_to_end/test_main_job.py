@@ -11,9 +11,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from cli.samples.make import Sample
 from definitions import build_defs
 from io_managers.schemas import STAGES, TABLES
+from resources.samples.make import Sample
 from resources.settings import load_settings
 from tests.end_to_end.running import Place
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cli.samples.handwritten import pdf_of
+from resources.samples.handwritten import pdf_of
 
 DONE = "done"
 QUARANTINED = "quarantined"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pymupdf
 
-from cli.samples import locked
+from resources.samples import locked
 from tests.hostile.case import Draft, Hostile
 
 PASSWORDS = ["wrong", locked.KNOWN_PASSWORD, "Pässwörd"]

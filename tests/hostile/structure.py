@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 
-from cli.samples import broken
+from resources.samples import broken
 from tests.hostile.case import Draft, Hostile, said, stream
 
 

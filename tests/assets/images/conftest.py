@@ -11,7 +11,7 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from cli.samples.handwritten import pdf_of
+from resources.samples.handwritten import pdf_of
 
 Stream = tuple[str, bytes]
 """Entries of an image's dictionary, and its data."""

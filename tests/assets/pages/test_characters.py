@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pymupdf
 import pytest
 
-from cli.samples.handwritten import pdf_of
+from resources.samples.handwritten import pdf_of
 from tests.assets.pages.conftest import Read
 
 SIZE = 10

@@ -6,7 +6,7 @@ import pymupdf
 import pytest
 
 from assets.pages.layout.monospace import monospaced_fonts
-from cli.samples.handwritten import pdf_of
+from resources.samples.handwritten import pdf_of
 
 PLAIN = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
 WIDE = b"/FirstChar 65 /LastChar 72 /Widths [ 525 525 525 525 525 525 525 525 ]"

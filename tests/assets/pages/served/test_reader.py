@@ -11,7 +11,7 @@ pytest.importorskip("surya")
 
 from assets.pages.read import read_pages
 from assets.pages.served.asks import ASKS, asks_of
-from cli.samples.mixed import mixed
+from resources.samples.mixed import mixed
 
 pytestmark = pytest.mark.models
 

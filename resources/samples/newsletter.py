@@ -9,8 +9,8 @@ from typing import Final
 
 import pymupdf
 
-from cli.samples import pictures
-from cli.samples.typeset import A5, finish, running_lines, single
+from resources.samples import pictures
+from resources.samples.typeset import A5, finish, running_lines, single
 
 TITLE: Final = "The Folded Sheet, spring number"
 

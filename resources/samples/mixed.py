@@ -10,8 +10,8 @@ from typing import Final
 
 import pymupdf
 
-from cli.samples import pictures
-from cli.samples.typeset import A5, finish, image_page, inset, raster, single
+from resources.samples import pictures
+from resources.samples.typeset import A5, finish, image_page, inset, raster, single
 
 SCAN_DPI: Final = 170
 CLIPPING_DPI: Final = 170

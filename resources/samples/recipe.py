@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cli.samples.typeset import A5, finish, inset, single
+from resources.samples.typeset import A5, finish, inset, single
 
 RECIPE: Final = """
 <h1>Walnut Ink</h1>

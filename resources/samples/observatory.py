@@ -12,8 +12,8 @@ from typing import Final
 
 import pymupdf
 
-from cli.samples import pictures
-from cli.samples.typeset import A4, finish, flow, put, running_lines
+from resources.samples import pictures
+from resources.samples.typeset import A4, finish, flow, put, running_lines
 
 TITLE: Final = "Kestrel Fell Observatory: Annual Report 2024"
 CLEAR_NIGHTS: Final = (9, 11, 12, 14, 13, 12, 11, 15, 16, 13, 8, 7)

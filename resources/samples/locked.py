@@ -16,7 +16,7 @@ from typing import Final
 
 import pymupdf
 
-from cli.samples.typeset import A5, finish, inset, single
+from resources.samples.typeset import A5, finish, inset, single
 
 KNOWN_PASSWORD: Final = "open-sesame"
 """The password that the demo puts into QUIRE_PASSWORDS."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from cli.samples.make import PASSWORDS, Sample, make_samples
 from resources.errors import ErrorClass
+from resources.samples.make import PASSWORDS, Sample, make_samples
 
 MAX_BYTES = 3 * 1024 * 1024
 MAX_PAGES_WITHOUT_TEXT = 5
@@ -41,7 +41,7 @@ def readable(samples: dict[str, Sample]) -> list[Sample]:
 def test_two_runs_in_two_processes_give_the_same_bytes(
     samples: dict[str, Sample], tmp_path: Path
 ) -> None:
-    program = "import pathlib, sys; from cli.samples.make import make_samples; "
+    program = "import pathlib, sys; from resources.samples.make import make_samples; "
     program += "make_samples(pathlib.Path(sys.argv[1]))"
     # Another hash seed: an order taken from a set would show.
     subprocess.run(
@@ -206,6 +206,6 @@ def test_the_leaflet_holds_encodings_that_browsers_do_not_show(samples: dict[str
 
 
 def test_making_them_needs_no_orchestrator_and_no_frames() -> None:
-    program = "import sys, cli.samples.make; "
+    program = "import sys, resources.samples.make; "
     program += "sys.exit(bool({'dagster', 'polars', 'deltalake'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", program], check=True)

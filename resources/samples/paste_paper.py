@@ -11,8 +11,8 @@ from typing import Final
 
 import pymupdf
 
-from cli.samples import pictures
-from cli.samples.typeset import A4, finish, flow, put, running_lines, single
+from resources.samples import pictures
+from resources.samples.typeset import A4, finish, flow, put, running_lines, single
 
 TITLE: Final = "How Long Does Wheat-Starch Paste Stay Open?"
 

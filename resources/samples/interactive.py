@@ -9,7 +9,7 @@ from typing import Final
 
 import pymupdf
 
-from cli.samples.typeset import A5, MADE_AT, finish, inset, single
+from resources.samples.typeset import A5, MADE_AT, finish, inset, single
 
 FORM: Final = """
 <h1>Loan of Equipment</h1>

@@ -9,7 +9,7 @@ from typing import Final
 
 import pymupdf
 
-from cli.samples.typeset import A5, finish
+from resources.samples.typeset import A5, finish
 
 KEPT_SHARE: Final = 0.6
 """An upload that stopped here has lost the page tree, which stands near the end of the file."""

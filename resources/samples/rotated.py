@@ -11,8 +11,8 @@ from typing import Final
 import pymupdf
 from PIL import Image
 
-from cli.samples import pictures
-from cli.samples.typeset import A4, A5, finish, image_page, inset, raster, single
+from resources.samples import pictures
+from resources.samples.typeset import A4, A5, finish, image_page, inset, raster, single
 
 SIDEWAYS_DPI: Final = 170
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import pymupdf
 
-from cli.samples import pictures
-from cli.samples.typeset import A5, finish, image_page, inset, raster, single
+from resources.samples import pictures
+from resources.samples.typeset import A5, finish, image_page, inset, raster, single
 
 CLEAN_DPI: Final = 200
 NOISY_DPI: Final = 170

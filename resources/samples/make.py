@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cli.samples import (
+from resources.samples import (
     broken,
     interactive,
     leaflet,

@@ -11,8 +11,8 @@ from typing import Final
 import pymupdf
 from PIL import Image
 
-from cli.samples import pictures
-from cli.samples.typeset import A5, finish, put, single
+from resources.samples import pictures
+from resources.samples.typeset import A5, finish, put, single
 
 TEXT: Final = """
 <h1>Marbled Papers</h1>
