@@ -27,7 +27,8 @@ _KNOWN: Final = {
     "QUIRE_BUDGET_USD", "QUIRE_BUDGET_TOKENS", "QUIRE_EXECUTOR", "QUIRE_CORPUS", "QUIRE_GOLDEN",
     "QUIRE_MAX_BATCHES", "QUIRE_WEBHOOK", "QUIRE_MODEL_QUANTISATION", "QUIRE_ASSISTANT_MODEL",
     "QUIRE_CONTEXT_TOKENS", "QUIRE_SUMMARY_TOKENS", "QUIRE_CALL_TIMEOUT", "QUIRE_MAX_CONCURRENCY",
-    "QUIRE_REQUESTS_PER_MINUTE", "QUIRE_TOKENS_PER_MINUTE", "QUIRE_PRICES",
+    "QUIRE_REQUESTS_PER_MINUTE", "QUIRE_TOKENS_PER_MINUTE", "QUIRE_PRICES", "QUIRE_EVAL_PAGES",
+    "QUIRE_EVAL_SHARE", "QUIRE_EVAL_WARN", "QUIRE_EVAL_FAIL",
 }  # fmt: skip
 _BATCH_SECONDS: Final = {"local": 300, "k8s": 2_400}
 """A run costs a second or three locally, and on Kubernetes 16 s and more before it begins."""
@@ -75,6 +76,12 @@ class Settings:
     requests_per_minute: int | None
     tokens_per_minute: int | None
     prices: str | None
+    golden: str | None
+    """A folder of PDFs and cases; the project's own samples when there is none."""
+    eval_pages: int
+    eval_share: float
+    eval_warn: float
+    eval_fail: float
 
     def with_lake(self, lake: str) -> Settings:
         """The same settings over another lake; a relative path is taken from the working folder."""
@@ -170,6 +177,15 @@ class _Reader:
                 f"QUIRE_WEBHOOK={url[:8]}...: expected an http:// or https:// address"
             )
         return url
+
+    def folder(self, name: str, root: Path) -> str | None:
+        value = self.optional(name)
+        if value is None:
+            return None
+        path = absolute_location(value, root)
+        if not os.path.isdir(path):
+            raise SettingError(f"{name}={value}: no such folder")
+        return path
 
     def storage_options(self) -> dict[str, str]:
         raw = self.text("QUIRE_STORAGE_OPTIONS", "{}")
@@ -274,6 +290,11 @@ def _parse(read: _Reader, root: Path) -> Settings:
         requests_per_minute=read.optional_whole("QUIRE_REQUESTS_PER_MINUTE", least=1),
         tokens_per_minute=read.optional_whole("QUIRE_TOKENS_PER_MINUTE", least=1),
         prices=read.optional("QUIRE_PRICES"),
+        golden=read.folder("QUIRE_GOLDEN", root),
+        eval_pages=read.whole("QUIRE_EVAL_PAGES", 12, least=0),
+        eval_share=read.number("QUIRE_EVAL_SHARE", 0.002, least=0),
+        eval_warn=read.number("QUIRE_EVAL_WARN", 0.005, least=0),
+        eval_fail=read.number("QUIRE_EVAL_FAIL", 0.01, least=0),
     )
 
 
