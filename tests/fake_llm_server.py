@@ -211,6 +211,19 @@ class Handler(BaseHTTPRequestHandler):
         self.server_state.paid[call.document] += 1
         self.send(200, whole[: len(whole) // 2], "application/json")
 
+    def do_late(self, call: Call, _: str) -> None:
+        self.server_state.paid[call.document] += 1
+        self.do_never(call, "")
+
+    def do_lost(self, call: Call, _: str) -> None:
+        self.server_state.paid[call.document] += 1
+        self.do_hang_up(call, "")
+
+    def do_uncounted(self, call: Call, _: str) -> None:
+        value = completion(self.server_state, call.document, finish="length")
+        value.pop("usage", None)
+        self.pay(call, value)
+
     def do_huge(self, call: Call, _: str) -> None:
         self.pay(call, completion(self.server_state, call.document, text="x" * (6 << 20)))
 

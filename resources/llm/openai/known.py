@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from resources.errors import ErrorClass
 from resources.llm.base import Request
+from resources.llm.openai.answers import MAX_CALLS, Verdict
 from resources.llm.openai.client import Dialect
 from resources.llm.openai.concurrency import Concurrency
 from resources.llm.openai.rates import Rates
@@ -34,6 +36,8 @@ class Known:
         dialect: How it wants to be asked.
         models: Names that it answered with, in the order they came.
         quota: Why the account has nothing left, once it says so.
+        may_pay_again: Asked before a request is sent again of which a call may be billed; None
+            always may. It may take its time: it is asked in a thread of its own.
     """
 
     model: str
@@ -46,6 +50,7 @@ class Known:
     quota: str | None = None
     answered: bool = False
     rejected: set[str] = field(default_factory=set)
+    may_pay_again: Callable[[Request], bool] | None = None
 
     def met(self, model: str) -> None:
         """The server says that this model answered; a silent change is told once."""
@@ -74,6 +79,9 @@ class Job:
         calls: Calls that were made.
         faults: Calls that ended with a fault that may be the request's own doing, by class.
         failed: Calls in a row that have to be made again.
+        read: Tokens of calls that may be billed and that the server did not count, from above.
+        written: Likewise, of their answers.
+        payable: Whether the budget has room for its next call.
     """
 
     request: Request
@@ -82,3 +90,17 @@ class Job:
     calls: int = 0
     faults: Counter[ErrorClass | None] = field(default_factory=Counter)
     failed: int = 0
+    read: int = 0
+    written: int = 0
+    payable: bool = True
+
+    def is_last(self, verdict: Verdict) -> bool:
+        """Whether a fault is one too many, if it is this request's own doing."""
+        of_this = self.faults[verdict.error_class] + 1 >= verdict.max_calls
+        return of_this or self.faults.total() + 1 >= MAX_CALLS
+
+    def unheard(self, read: int | None, written: int | None) -> None:
+        """A call may be billed; None is what the server does not say."""
+        most = self.request.max_output_tokens
+        self.read += self.predicted - most if read is None else 0
+        self.written += most if written is None else 0
