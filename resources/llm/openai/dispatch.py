@@ -19,7 +19,7 @@ from typing import Final
 
 from resources.errors import EngineError, ErrorClass
 from resources.llm.base import Completion, Message, Request
-from resources.llm.openai.answers import Feature, Verdict
+from resources.llm.openai.answers import MAX_CALLS, Feature, Verdict
 from resources.llm.openai.client import ChatClient
 from resources.llm.openai.concurrency import Outcome
 from resources.llm.openai.known import Job, Known
@@ -216,8 +216,8 @@ class Dispatcher:
             )
         if verdict.kind == "faulty" and verdict.unheard:
             job.unheard(verdict.read, verdict.written)
-            if not job.is_last(verdict):
-                job.payable = await self._may_pay_again(job)
+            # Asked of its last call too: in an outage no call is the last.
+            job.payable = await self._may_pay_again(job)
         self._settle(job, verdict, without)
 
     async def _may_pay_again(self, job: Job) -> bool:
@@ -286,9 +286,10 @@ class Dispatcher:
         """Wait and call again, or give up: with its class, and only for what it did itself."""
         job.failed += 1
         if verdict.kind == "faulty":
-            is_last = job.is_last(verdict)
             job.faults[verdict.error_class] += 1
-            if is_last and not self._outage.suspected(now):
+            of_this = job.faults[verdict.error_class] >= verdict.max_calls
+            spent = of_this or job.faults.total() >= MAX_CALLS
+            if spent and not self._outage.suspected(now):
                 self._finish(job, verdict)
                 return
         due = now + self._known.patience.wait(job.failed, verdict.retry_after)

@@ -13,7 +13,6 @@ from typing import Final
 
 from resources.errors import ErrorClass
 from resources.llm.base import Request
-from resources.llm.openai.answers import MAX_CALLS, Verdict
 from resources.llm.openai.client import Dialect
 from resources.llm.openai.concurrency import Concurrency
 from resources.llm.openai.rates import Rates
@@ -93,11 +92,6 @@ class Job:
     read: int = 0
     written: int = 0
     payable: bool = True
-
-    def is_last(self, verdict: Verdict) -> bool:
-        """Whether a fault is one too many, if it is this request's own doing."""
-        of_this = self.faults[verdict.error_class] + 1 >= verdict.max_calls
-        return of_this or self.faults.total() + 1 >= MAX_CALLS
 
     def unheard(self, read: int | None, written: int | None) -> None:
         """A call may be billed; None is what the server does not say."""
