@@ -264,6 +264,15 @@ class Handler(BaseHTTPRequestHandler):
         )
         self.error(400, text, code="context_length_exceeded")
 
+    def do_refuses(self, call: Call, words: str) -> None:
+        self.error(400, words, code="invalid_request_error")
+
+    def do_llama(self, call: Call, _: str) -> None:
+        text = "request (9000 tokens) exceeds the available context size, try increasing it"
+        kind = "exceed_context_size_error"
+        error = {"code": 400, "message": text, "type": kind, "n_prompt_tokens": 9000, "n_ctx": 4096}
+        self.reply(400, {"error": error})
+
     def do_no_schema(self, call: Call, _: str) -> None:
         if "response_format" in call.body:
             self.error(400, "response_format of type json_schema is not supported here")

@@ -54,6 +54,10 @@ _TOO_LONG: Final = re.compile(
     r"|exceeds? the (?:available|maximum) (?:context|number of tokens)|string too long",
     re.IGNORECASE,
 )
+_WINDOW: Final = re.compile(
+    r"(?:context[ _](?:length|window|size)|model length)\D{0,12}?(\d{3,8})\b", re.IGNORECASE
+)
+"""vLLM, SGLang, llama-server and OpenAI say what they take next to these words."""
 _FILTERED: Final = re.compile(
     r"content_filter|content_policy|content management policy|responsible ?ai|safety", re.IGNORECASE
 )
@@ -80,6 +84,7 @@ class Verdict:
         feature: What an `unsupported` request is sent again without.
         unheard: Whether the call may be billed though the server does not say for what; what it
             does not count is counted from above.
+        window: Tokens of prompt and answer that the server says it takes, of a request too large.
     """
 
     kind: Kind
@@ -96,6 +101,7 @@ class Verdict:
     throttled: bool = False
     feature: Feature | None = None
     unheard: bool = False
+    window: int | None = None
 
 
 def judge(status: int, headers: Mapping[str, str], body: bytes, *, cut: bool) -> Verdict:
@@ -215,6 +221,7 @@ def _error(status: int, headers: Mapping[str, str], value: object, body: bytes) 
             "failed",
             ErrorClass.TOO_LARGE,
             f"more than the model's context window ({line}): check QUIRE_CONTEXT_TOKENS",
+            window=_window(value, words),
         )
     if _FILTERED.search(words):
         return Verdict("failed", ErrorClass.REFUSED, line, finish_reason="refused")
@@ -224,6 +231,15 @@ def _error(status: int, headers: Mapping[str, str], value: object, body: bytes) 
     if feature is not None:
         return Verdict("unsupported", ErrorClass.SUMMARY_FAILED, line, feature=feature)
     return Verdict("rejected", ErrorClass.SUMMARY_FAILED, line)
+
+
+def _window(value: object, words: str) -> int | None:
+    """Tokens that a server says it takes, in its own field or in words."""
+    error = value.get("error") if isinstance(value, dict) else None
+    told = _count(error.get("n_ctx")) if isinstance(error, dict) else None
+    if told is None and (found := _WINDOW.search(words)) is not None:
+        told = int(found.group(1))
+    return told
 
 
 def _unsupported(words: str) -> Feature | None:

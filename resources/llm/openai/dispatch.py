@@ -252,6 +252,7 @@ class Dispatcher:
             self._outage.answered()
         self._throttled = self._throttled + 1 if verdict.throttled else 0
         self._known.met(verdict.model)
+        self._known.told(verdict.window)
         if verdict.kind in ("whole", "failed"):
             self._known.answered = True
             self._known.rejected.clear()

@@ -19,6 +19,8 @@ from resources.llm.openai.rates import Rates
 from resources.llm.openai.retries import Patience
 from resources.llm.tokens import Calibration
 
+LEAST_WINDOW: Final = 256
+"""A smaller number is none of a model's window."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -37,6 +39,7 @@ class Known:
         quota: Why the account has nothing left, once it says so.
         may_pay_again: Asked before a request is sent again of which a call may be billed; None
             always may. It may take its time: it is asked in a thread of its own.
+        window: Tokens that the server said it takes, when a request had more.
     """
 
     model: str
@@ -50,6 +53,7 @@ class Known:
     answered: bool = False
     rejected: set[str] = field(default_factory=set)
     may_pay_again: Callable[[Request], bool] | None = None
+    window: int | None = None
 
     def met(self, model: str) -> None:
         """The server says that this model answered; a silent change is told once."""
@@ -65,6 +69,17 @@ class Known:
         elif not model.lower().startswith(self.model.lower()):
             _LOG.warning("asked for the model %s, the server answers as %s", self.model, model)
         self.models.append(model)
+
+    def told(self, window: int | None) -> None:
+        """The server says what it takes; the least that it said counts, and is told once."""
+        if window is None or window < LEAST_WINDOW:
+            return
+        if self.window is None or window < self.window:
+            self.window = window
+            _LOG.warning(
+                "the server takes %d tokens of prompt and answer: set QUIRE_CONTEXT_TOKENS to it",
+                window,
+            )
 
 
 @dataclass
