@@ -7,7 +7,8 @@ here: what is asked, or what an answer is worth (`assets/summaries`).
 An answer is kept under the hash of all that it depends on, so it never changes and never expires.
 Objects lie under their batch. Folding reads the table and appends with one application transaction
 for all batches, so that two runs that fold at once conflict, and no key is there twice; the objects
-go when the table holds them. Whatever is killed between: the next fold of the batch ends it.
+go when the table holds them. Whatever is killed between: the next fold of the batch ends it, and
+table care folds what batches left that do not run again.
 """
 
 from __future__ import annotations
@@ -122,18 +123,40 @@ class Completions:
         Raises:
             LakeError: The lake cannot be read or written.
         """
-        names = [name for name in self.lake.names(self.folder) if name.endswith(_SUFFIX)]
-        if not names:
-            return 0
-        paths = [f"{self.folder}/{name}" for name in names]
-        kept = {k.key: k for data in self.lake.get_all(paths) if (k := _parse(data)) is not None}
-        n = _append(self.lake, kept) if kept else 0
-        for path in paths:
-            self.lake.delete(path)
-        return n  # a look-up that misses the objects reads the table again
+        return _fold(self.lake, self.folder)  # a look-up that misses the objects reads the table
 
     def _path(self, key: str) -> str:
         return f"{self.folder}/{key}{_SUFFIX}"
+
+
+def unfolded(lake: Lake) -> list[str]:
+    """Batches of which answers lie beside the table: in a run, or killed before its end."""
+    inside = (path.removeprefix(f"{FOLDER}/").split("/") for path in lake.find(FOLDER))
+    found = {parts[0] for parts in inside if len(parts) == 2 and parts[1].endswith(_SUFFIX)}
+    return sorted(found)
+
+
+def fold_left(lake: Lake, batch: str) -> int:
+    """Move what the runs of a batch left into the table, as its next run would.
+
+    Safe beside a run of the batch, which finds in the table what is no object any more. Returns how
+    many answers were new to the table.
+
+    Raises:
+        LakeError: The lake cannot be read or written.
+    """
+    return _fold(lake, f"{FOLDER}/{batch}")
+
+
+def _fold(lake: Lake, folder: str) -> int:
+    paths = [f"{folder}/{name}" for name in lake.names(folder) if name.endswith(_SUFFIX)]
+    if not paths:
+        return 0
+    kept = {k.key: k for data in lake.get_all(paths) if (k := _parse(data)) is not None}
+    n = _append(lake, kept) if kept else 0
+    for path in paths:
+        lake.delete(path)
+    return n
 
 
 def _heads(lake: Lake, table: DeltaTable | None) -> np.ndarray[Any, np.dtype[np.uint64]]:

@@ -10,10 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from io_managers.completions import FOLDER, Completions, Kept
+from io_managers.completions import FOLDER, Completions, Kept, unfolded
 from resources.lake.audit import audit
 from resources.lake.compaction import MANY, compact_table
 from resources.lake.lake import Lake
+from resources.lake.maintenance import maintain
 from resources.settings import REPOSITORY_ROOT
 from tests.lakes import lake_in_bucket
 from tests.object_store import ObjectStore
@@ -90,6 +91,7 @@ FOLDER_CODE = """
 import sys
 from io_managers.completions import Completions
 from resources.lake.lake import Lake
+from resources.lake.maintenance import maintain
 from tests.io_managers.test_completions import kept
 lake, batch, names = sys.argv[1], sys.argv[2], sys.argv[3:]
 completions = Completions(Lake(lake), batch)
@@ -146,3 +148,28 @@ def test_nothing_is_written_where_nothing_was_answered(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     assert Completions(lake, BATCH).fold() == 0
     assert lake.open("completions") is None
+
+
+def test_table_care_folds_what_killed_runs_left(lake: Lake) -> None:
+    for batch, name in ((BATCH, "one"), ("b00000002", "two"), ("b00000003", "three")):
+        Completions(lake, batch).put(kept(name))
+    lake.put(f"{FOLDER}/{BATCH}/{kept('torn').key}.json", b'{"key": "cut of')
+    care = maintain(lake, lambda: {"b00000003"})
+    assert care.counts()["models_answers_moved_into_their_table"] == 2
+    assert keys(lake) == sorted([kept("one").key, kept("two").key])
+    assert unfolded(lake) == ["b00000003"]  # it is in a run
+    assert Completions(lake, "b00000009").find([kept("one").key]) == {kept("one").key: kept("one")}
+    assert maintain(lake, lambda: {"b00000003"}).n_answers == 0
+    assert maintain(lake, set).n_answers == 1
+    assert unfolded(lake) == []
+
+
+def test_a_run_that_began_meanwhile_loses_no_answer_to_table_care(lake: Lake) -> None:
+    run = Completions(lake, BATCH)
+    run.put(kept("one"))
+    assert maintain(lake, set).n_answers == 1
+    assert run.find([kept("one").key]) == {kept("one").key: kept("one")}
+    run.put(kept("two"))
+    assert run.find([kept("two").key]) == {kept("two").key: kept("two")}
+    assert run.fold() == 1
+    assert keys(lake) == sorted([kept("one").key, kept("two").key])
