@@ -120,6 +120,9 @@ class Generating:
                     ask = self._queue.popleft()
                     key = ask.request.key
                     open_ones = [d.doc_id for d in self._wanted[key] if d.awaits(key)]
+                    if open_ones and self._completions.appeared(key):
+                        self._ask([(d, [ask]) for d in self._wanted.pop(key)], first=True)
+                        continue
                     if open_ones:
                         self._asked[key] = ask
                         if self._in_hand is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from io_managers import completions as completions_module
 from io_managers.completions import FOLDER, Completions, Kept, unfolded
 from resources.lake.audit import audit
 from resources.lake.compaction import MANY, compact_table
@@ -91,7 +92,6 @@ FOLDER_CODE = """
 import sys
 from io_managers.completions import Completions
 from resources.lake.lake import Lake
-from resources.lake.maintenance import maintain
 from tests.io_managers.test_completions import kept
 lake, batch, names = sys.argv[1], sys.argv[2], sys.argv[3:]
 completions = Completions(Lake(lake), batch)
@@ -173,3 +173,30 @@ def test_a_run_that_began_meanwhile_loses_no_answer_to_table_care(lake: Lake) ->
     assert run.find([kept("two").key]) == {kept("two").key: kept("two")}
     assert run.fold() == 1
     assert keys(lake) == sorted([kept("one").key, kept("two").key])
+
+
+def test_an_answer_that_another_batch_s_run_keeps_meanwhile_is_found(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completions_module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(completions_module, "LOOK_COST", 0)
+    one, two, torn = kept("one"), kept("two"), kept("torn")
+    ours, theirs = Completions(lake, BATCH), Completions(lake, "b00000002")
+    assert not ours.appeared(one.key)
+    theirs.put(one)
+    lake.put(f"{FOLDER}/b00000002/{torn.key}.json", b'{"key": "cut of')
+    assert ours.appeared(one.key)
+    assert ours.find([one.key, two.key, torn.key]) == {one.key: one}
+    assert not ours.appeared(torn.key)  # it was looked at, and is none
+    theirs.put(two)
+    assert ours.appeared(two.key)
+    theirs.fold()
+    assert ours.find([one.key, two.key]) == {one.key: one, two.key: two}
+    assert keys(lake) == sorted([one.key, two.key])
+
+
+def test_others_are_looked_at_every_few_seconds_only(lake: Lake) -> None:
+    ours = Completions(lake, BATCH)
+    assert not ours.appeared(kept("one").key)
+    Completions(lake, "b00000002").put(kept("one"))
+    assert not ours.appeared(kept("one").key)
