@@ -7,12 +7,14 @@ here: what is asked, or what an answer is worth (`assets/summaries`).
 An answer is kept under the hash of all that it depends on, so it never changes and never expires.
 Objects lie under their batch. Folding reads the table and appends with one application transaction
 for all batches, so that two runs that fold at once conflict, and no key is there twice; the objects
-go when the table holds them. Whatever is killed between: the next fold of the batch ends it.
+go when the table holds them. Whatever is killed between: the next fold of the batch ends it, and
+table care folds what batches left that do not run again.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -33,6 +35,10 @@ from resources.lake.store_errors import lake_error
 
 FOLDER: Final = "_quire/completions"
 TRANSACTION: Final = "completions"
+LOOK_SECONDS: Final = 5.0
+"""Between two looks at what runs of other batches keep meanwhile: one small listing for each."""
+LOOK_COST: Final = 50
+"""A look that took long is rested from this many times as long: 2 % of the time at most."""
 _SUFFIX: Final = ".json"
 _HEX: Final = 16
 """Leading hex digits of a key that are held in memory: 8 bytes each, 80 MB for ten million."""
@@ -64,7 +70,10 @@ class Completions:
         """
         self.lake = lake
         self.folder = f"{FOLDER}/{batch}"
-        self._added: set[str] = set()
+        self._batch = batch
+        self._others: dict[str, str] = {}
+        self._torn: set[str] = set()
+        self._next_look = float("-inf")
         self._load()
 
     def _load(self) -> None:
@@ -74,8 +83,7 @@ class Completions:
             for name in self.lake.names(self.folder)
             if name.endswith(_SUFFIX)
         }
-        self._table = self.lake.open(COMPLETIONS.name)
-        self._heads = _heads(self.lake, self._table)
+        self._open_table()
 
     def find(self, keys: Collection[str]) -> dict[str, Kept]:
         """Answers that are kept, by key."""
@@ -85,9 +93,57 @@ class Completions:
         lost = {key for key in keys if key in self._objects} - found.keys()
         if lost:  # another run of this batch folded them, or a power cut tore them
             self._objects -= lost
-            self._table = self.lake.open(COMPLETIONS.name)
-            self._heads = _heads(self.lake, self._table)
-        return found | self._from_table([key for key in keys if key not in found])
+            self._open_table()
+        found |= self._from_table([key for key in keys if key not in found])
+        return found | self._from_others([key for key in keys if key not in found])
+
+    def appeared(self, key: str) -> bool:
+        """Whether a run of another batch kept an answer meanwhile; `find` has it.
+
+        What it has in flight nobody sees: a question that two runs ask at the same moment is paid
+        for twice (docs/decisions/summaries-by-model.md).
+        """
+        self._look_at_others()
+        return key in self._others
+
+    def _from_others(self, keys: list[str]) -> dict[str, Kept]:
+        folded = self._look_at_others()
+        found = self._from_table(keys) if folded else {}
+        paths = {key: self._others[key] for key in keys if key in self._others}
+        held = self.lake.get_all(list(paths.values())) if paths else []
+        found |= {kept.key: kept for data in held if (kept := _parse(data)) is not None}
+        lost = [key for key in paths if key not in found]
+        if lost:  # folded since we looked, or torn
+            self._open_table()
+            found |= self._from_table(lost)
+            self._torn |= set(lost) - found.keys()
+            for key in lost:
+                del self._others[key]
+        return found
+
+    def _look_at_others(self) -> bool:
+        """See what runs of other batches keep; whether some was folded, and the table is anew."""
+        began = time.monotonic()
+        if began < self._next_look:
+            return False
+        before = self._others.keys()
+        self._others = {
+            key: f"{FOLDER}/{batch}/{name}"
+            for batch in self.lake.names(FOLDER)
+            if batch != self._batch
+            for name in self.lake.names(f"{FOLDER}/{batch}")
+            if name.endswith(_SUFFIX) and (key := name.removesuffix(_SUFFIX)) not in self._torn
+        }
+        ended = time.monotonic()
+        self._next_look = ended + max(LOOK_SECONDS, LOOK_COST * (ended - began))
+        if not before - self._others.keys():
+            return False
+        self._open_table()
+        return True
+
+    def _open_table(self) -> None:
+        self._table = self.lake.open(COMPLETIONS.name)
+        self._heads = _heads(self.lake, self._table)
 
     def _from_objects(self, keys: list[str]) -> dict[str, Kept]:
         held = self.lake.get_all([self._path(key) for key in keys])
@@ -122,18 +178,40 @@ class Completions:
         Raises:
             LakeError: The lake cannot be read or written.
         """
-        names = [name for name in self.lake.names(self.folder) if name.endswith(_SUFFIX)]
-        if not names:
-            return 0
-        paths = [f"{self.folder}/{name}" for name in names]
-        kept = {k.key: k for data in self.lake.get_all(paths) if (k := _parse(data)) is not None}
-        n = _append(self.lake, kept) if kept else 0
-        for path in paths:
-            self.lake.delete(path)
-        return n  # a look-up that misses the objects reads the table again
+        return _fold(self.lake, self.folder)  # a look-up that misses the objects reads the table
 
     def _path(self, key: str) -> str:
         return f"{self.folder}/{key}{_SUFFIX}"
+
+
+def unfolded(lake: Lake) -> list[str]:
+    """Batches of which answers lie beside the table: in a run, or killed before its end."""
+    inside = (path.removeprefix(f"{FOLDER}/").split("/") for path in lake.find(FOLDER))
+    found = {parts[0] for parts in inside if len(parts) == 2 and parts[1].endswith(_SUFFIX)}
+    return sorted(found)
+
+
+def fold_left(lake: Lake, batch: str) -> int:
+    """Move what the runs of a batch left into the table, as its next run would.
+
+    Safe beside a run of the batch, which finds in the table what is no object any more. Returns how
+    many answers were new to the table.
+
+    Raises:
+        LakeError: The lake cannot be read or written.
+    """
+    return _fold(lake, f"{FOLDER}/{batch}")
+
+
+def _fold(lake: Lake, folder: str) -> int:
+    paths = [f"{folder}/{name}" for name in lake.names(folder) if name.endswith(_SUFFIX)]
+    if not paths:
+        return 0
+    kept = {k.key: k for data in lake.get_all(paths) if (k := _parse(data)) is not None}
+    n = _append(lake, kept) if kept else 0
+    for path in paths:
+        lake.delete(path)
+    return n
 
 
 def _heads(lake: Lake, table: DeltaTable | None) -> np.ndarray[Any, np.dtype[np.uint64]]:

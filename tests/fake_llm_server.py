@@ -211,6 +211,19 @@ class Handler(BaseHTTPRequestHandler):
         self.server_state.paid[call.document] += 1
         self.send(200, whole[: len(whole) // 2], "application/json")
 
+    def do_late(self, call: Call, _: str) -> None:
+        self.server_state.paid[call.document] += 1
+        self.do_never(call, "")
+
+    def do_lost(self, call: Call, _: str) -> None:
+        self.server_state.paid[call.document] += 1
+        self.do_hang_up(call, "")
+
+    def do_uncounted(self, call: Call, _: str) -> None:
+        value = completion(self.server_state, call.document, finish="length")
+        value.pop("usage", None)
+        self.pay(call, value)
+
     def do_huge(self, call: Call, _: str) -> None:
         self.pay(call, completion(self.server_state, call.document, text="x" * (6 << 20)))
 
@@ -250,6 +263,15 @@ class Handler(BaseHTTPRequestHandler):
             "and your request has 9000 input tokens"
         )
         self.error(400, text, code="context_length_exceeded")
+
+    def do_refuses(self, call: Call, words: str) -> None:
+        self.error(400, words, code="invalid_request_error")
+
+    def do_llama(self, call: Call, _: str) -> None:
+        text = "request (9000 tokens) exceeds the available context size, try increasing it"
+        kind = "exceed_context_size_error"
+        error = {"code": 400, "message": text, "type": kind, "n_prompt_tokens": 9000, "n_ctx": 4096}
+        self.reply(400, {"error": error})
 
     def do_no_schema(self, call: Call, _: str) -> None:
         if "response_format" in call.body:

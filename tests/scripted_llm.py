@@ -49,6 +49,8 @@ class Scripted:
         kill_on: Ends it at a text that holds this.
         budget: Calls that are let through; the others fail with class `budget`.
         cost: Of a call; None when not known.
+        takes: Tokens of prompt and answer that it takes in truth, whatever `context` says.
+        tells: Whether its window is known once it refused a request.
     """
 
     log: Path | None = None
@@ -65,6 +67,9 @@ class Scripted:
     name: str = "transformers"
     model: str = "scripted-1"
     threaded: bool = False
+    takes: int | None = None
+    tells: bool = False
+    refused: list[Request] = field(default_factory=list)
     asked: list[Request] = field(default_factory=list)
     closed: int = 0
 
@@ -112,6 +117,11 @@ class Scripted:
         fault = next((error for word, error in self.faults.items() if word in text), None)
         if fault is None and self.budget is not None and len(self.asked) >= self.budget:
             fault = ErrorClass.BUDGET
+        needed = request.n_input_tokens + request.max_output_tokens
+        if self.takes is not None and needed > self.takes:
+            fault = ErrorClass.TOO_LARGE
+            self.refused.append(request)
+            self.context = self.takes if self.tells else self.context
         if fault is not None:
             return Completion(
                 request.key, None, "error", 0, 0, 1, self.model,

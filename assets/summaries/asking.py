@@ -6,6 +6,7 @@ the words (`prompt.py`), what is cut (`chunking.py`), or judging answers (`answe
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -69,18 +70,57 @@ class Asking:
         self.engine = engine
         self.limits = limits
         self._inputs = dict(engine.version_inputs())
-        self._window = int(engine.context_tokens * MARGIN) - limits.tokens
-        overhead = max(
+        self.narrowed_to: int | None = None
+        """Tokens of a question of one document, where the engine's window was found wrong."""
+        self._overhead = max(
             engine.count_tokens(messages_of(kind, "", None, limits, again=True)) for kind in _KINDS
         )
-        self.budget = min(LARGEST_PART, self._window - overhead)
-        if self.budget < MIN_PARTS * limits.tokens:
+        self.require_room()
+
+    @property
+    def _window(self) -> int:
+        """Tokens of a question at most; an engine may learn meanwhile that it takes less."""
+        told = int(self.engine.context_tokens * MARGIN) - self.limits.tokens
+        return told if self.narrowed_to is None else min(told, self.narrowed_to)
+
+    @property
+    def budget(self) -> int:
+        """Estimated tokens of a part at most."""
+        return min(LARGEST_PART, self._window - self._overhead)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether enough is left for a text."""
+        return self.budget >= MIN_PARTS * self.limits.tokens
+
+    def require_room(self) -> None:
+        """See that the engine's own window leaves enough for a text.
+
+        Raises:
+            SettingError: It holds hardly more than the prompt itself.
+        """
+        if self.narrowed_to is None and not self.has_room:
             raise SettingError(
-                f"{engine.model} takes {engine.context_tokens} tokens: with {overhead} of the "
-                f"prompt and answers of {limits.tokens} too few are left for a text. Set "
-                "QUIRE_CONTEXT_TOKENS to what the server takes, QUIRE_SUMMARY_TOKENS lower, or "
-                "choose another QUIRE_MODEL"
+                f"{self.engine.model} takes {self.engine.context_tokens} tokens: with "
+                f"{self._overhead} of the prompt and answers of {self.limits.tokens} too few are "
+                "left for a text. Set QUIRE_CONTEXT_TOKENS to what the server takes, "
+                "QUIRE_SUMMARY_TOKENS lower, or choose another QUIRE_MODEL"
             )
+
+    def narrowed(self, ask: Ask) -> Asking:
+        """The same for a document of which the engine found this question too large.
+
+        What a server says of its window the engine knows by now. Where it says nothing, or the text
+        has more tokens than were counted, the window is halved: whole times, so that another run
+        cuts the document at the same places and finds its answers.
+        """
+        narrow = copy.copy(self)
+        window = self._window
+        while window > 0 and window >= ask.request.n_input_tokens:
+            window //= 2
+        if window < self._window:
+            narrow.narrowed_to = window
+        return narrow
 
     def ask(
         self,

@@ -51,7 +51,7 @@ class Document:
     Attributes:
         doc_id: The document.
         asking: Makes its questions.
-        row: Its row of `docs`; the text is let go of when the questions are made.
+        row: Its row of `docs`; let go of at its end.
         group: Of documents that are alike, "" for none.
         spent: What its calls cost so far.
         record: Its row of `summaries`; None while anything is open.
@@ -72,8 +72,13 @@ class Document:
     _versions: dict[str, None] = field(default_factory=dict)
 
     def start(self) -> list[Ask]:
-        """The first questions; none when the document ends without any."""
-        row, self.row = self.row, {}
+        """The first questions; none when the document ends without any.
+
+        Raises:
+            SettingError: The engine found that it takes too little for any text.
+        """
+        row = self.row
+        self.asking.require_room()
         if row["status"] == "failed":
             text = "no page of the document could be read; `quire show` says why"
             return self._end("failed", ErrorClass.UNREADABLE, text)
@@ -110,6 +115,10 @@ class Document:
                 return asks
         return None
 
+    def awaits(self, key: str) -> bool:
+        """Whether the answer to a question still counts."""
+        return self.record is None and key in self._open
+
     def take(self, ask: Ask, verdict: Verdict, model: str) -> list[Ask]:
         """Take what came of a question; returns the questions that follow from it.
 
@@ -121,6 +130,11 @@ class Document:
         places = self._open.pop(ask.request.key, [])
         if self.record is not None or not places:
             return []
+        if verdict.error_class is ErrorClass.TOO_LARGE:
+            # Cut anew: what was answered is kept, and counts where the new parts are the old ones.
+            self.asking = self.asking.narrowed(ask)
+            self.asking.require_room()
+            return self.start() if self.asking.has_room else self._too_large()
         self._model = model or self._model
         self._versions[ask.prompt_version] = None
         if verdict.summary is None:
@@ -199,7 +213,7 @@ class Document:
         summary: str | None = None,
     ) -> list[Ask]:
         asked = bool(self._versions)
-        self._open, self._answers = {}, []
+        self._open, self._answers, self.row = {}, [], {}
         self.record = SummaryRecord(
             doc_id=self.doc_id,
             summary=summary,

@@ -119,13 +119,17 @@ class Generating:
                 while self._queue:
                     ask = self._queue.popleft()
                     key = ask.request.key
-                    open_ones = [d.doc_id for d in self._wanted[key] if d.record is None]
+                    open_ones = [d.doc_id for d in self._wanted[key] if d.awaits(key)]
+                    if open_ones and self._completions.appeared(key):
+                        self._ask([(d, [ask]) for d in self._wanted.pop(key)], first=True)
+                        continue
                     if open_ones:
                         self._asked[key] = ask
                         if self._in_hand is not None:
                             self._in_hand.begin(open_ones, alone=self._alone)
                         return ask.request
-                    del self._wanted[key]  # they failed meanwhile: this would be paid for nothing
+                    # They failed or were cut anew meanwhile: this would be paid for nothing.
+                    del self._wanted[key]
                 window = next(self._windows, None)
                 if window is None:
                     return None
@@ -142,7 +146,9 @@ class Generating:
                 for ask in questions:
                     key = ask.request.key
                     if key in self._wanted:
-                        self._wanted[key].append(document)
+                        waiting = self._wanted[key]
+                        if all(one is not document for one in waiting):  # else it is cut anew
+                            waiting.append(document)
                     else:
                         new.setdefault(key, (ask, []))[1].append(document)
             kept = self._completions.find([key for key in new if key not in self._useless])

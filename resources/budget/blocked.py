@@ -1,7 +1,7 @@
 """Batches that wait for nothing but money: which of them another run could get on with.
 
 Here: what the calls that a budget refused would have taken, and whether there is room for one now.
-Not here: refusing (`engine.py`), or asking for runs (`sensors/asking.py`).
+Not here: refusing (`flow.py`), or asking for runs (`sensors/asking.py`).
 
 A batch whose only open failures are of class `budget` is left alone while there is no room for the
 least of its calls, so that a spent budget costs no runs; as soon as there is, because it was raised

@@ -1,7 +1,7 @@
 """Who may spend what: calls are reserved in `usage` before they are made, and settled after.
 
 Here: the one transaction that looks at what is left and takes some of it. Not here: what calls cost
-(`prices.py`), or which calls are made (`engine.py`).
+(`prices.py`), or which calls are made (`flow.py`).
 
 The budget is one sum for all runs and processes over the life of a lake. What is left is looked up
 at a snapshot of the table, and the rows are appended through that same snapshot with the next

@@ -13,6 +13,7 @@ from typing import Final
 
 from deltalake.exceptions import DeltaError
 
+from io_managers.completions import fold_left, unfolded
 from io_managers.schemas import TABLES
 from resources.errors import LakeError
 from resources.lake.batches import all_batches, finished_batches
@@ -44,6 +45,7 @@ class Care:
     n_epochs: int = 0
     n_notices: int = 0
     n_temporary: int = 0
+    n_answers: int = 0
     log_checkpoints: list[str] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
     """What could not be done, and why; the next pass tries again."""
@@ -67,6 +69,7 @@ class Care:
             "old_epochs_removed": self.n_epochs,
             "old_notices_removed": self.n_notices,
             "temporary_files_removed": self.n_temporary,
+            "models_answers_moved_into_their_table": self.n_answers,
             "logs_checkpointed": len(self.log_checkpoints),
             "left_for_the_next_pass": len(self.left),
         }
@@ -94,6 +97,7 @@ def maintain(
     """
     care = Care()
     sweep(lake, running(), care, now=now)
+    _fold_answers(lake, running(), care)
     for name in TABLES:
         _vacuum(lake, name, care)
     batches = all_batches(lake)
@@ -136,6 +140,17 @@ def sweep(
             care.n_unused += 1
             care.unused_bytes += file.n_bytes
     return care
+
+
+def _fold_answers(lake: Lake, running: Collection[str], care: Care) -> None:
+    """Move answers of models into their table that killed runs left beside it."""
+    for batch in unfolded(lake):
+        if batch in running:
+            continue  # it folds them at its end
+        try:
+            care.n_answers += fold_left(lake, batch)
+        except LakeError as error:
+            care.left.append((f"answers of models of {batch}", _first_line(error)))
 
 
 def _vacuum(lake: Lake, name: str, care: Care) -> None:

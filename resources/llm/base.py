@@ -11,9 +11,9 @@ what is wrong with one request is that request's completion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from resources.errors import ErrorClass
 
@@ -59,7 +59,8 @@ class Completion:
         key: The request's.
         text: What was generated; None when there is nothing that may be used.
         finish_reason: Why generation ended; only `stop` is a whole answer.
-        input_tokens: Tokens read, as the engine or server counted them; what was paid for.
+        input_tokens: Tokens read, as the engine or server counted them; what was paid for, by all
+            calls for the request.
         output_tokens: Tokens written, likewise.
         elapsed_ms: From its start to its end, retries included.
         model: What the server says that it used; the engine's own name for local models.
@@ -69,6 +70,9 @@ class Completion:
         cost_usd: What it cost; None when the price is not known, 0.0 when free. Engines that are
             not told leave it: `resources/budget` prices completions.
         cached_input_tokens: Of the input, those that the server had read before and sells cheaper.
+        unheard_output_tokens: Of the output, those of calls that may be billed and that nobody
+            heard the end of (a time-out, a dropped connection): counted from above, as the most
+            that each could write. Their input is in `input_tokens`, as predicted.
     """
 
     key: str
@@ -83,6 +87,7 @@ class Completion:
     error: str | None = None
     cost_usd: float | None = 0.0
     cached_input_tokens: int = 0
+    unheard_output_tokens: int = 0
 
 
 class Engine(Protocol):
@@ -111,3 +116,11 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of the model, its memory and its connections."""
+
+
+@runtime_checkable
+class AsksBeforePayingAgain(Protocol):
+    """An engine that may make several calls for one request, each of which may be billed."""
+
+    def before_paying_again(self, ask: Callable[[Request], bool] | None) -> None:
+        """Ask this, from any thread, before such a call; where it says no, the request ends."""

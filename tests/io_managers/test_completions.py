@@ -10,10 +10,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from io_managers.completions import FOLDER, Completions, Kept
+from io_managers import completions as completions_module
+from io_managers.completions import FOLDER, Completions, Kept, unfolded
 from resources.lake.audit import audit
 from resources.lake.compaction import MANY, compact_table
 from resources.lake.lake import Lake
+from resources.lake.maintenance import maintain
 from resources.settings import REPOSITORY_ROOT
 from tests.lakes import lake_in_bucket
 from tests.object_store import ObjectStore
@@ -146,3 +148,55 @@ def test_nothing_is_written_where_nothing_was_answered(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     assert Completions(lake, BATCH).fold() == 0
     assert lake.open("completions") is None
+
+
+def test_table_care_folds_what_killed_runs_left(lake: Lake) -> None:
+    for batch, name in ((BATCH, "one"), ("b00000002", "two"), ("b00000003", "three")):
+        Completions(lake, batch).put(kept(name))
+    lake.put(f"{FOLDER}/{BATCH}/{kept('torn').key}.json", b'{"key": "cut of')
+    care = maintain(lake, lambda: {"b00000003"})
+    assert care.counts()["models_answers_moved_into_their_table"] == 2
+    assert keys(lake) == sorted([kept("one").key, kept("two").key])
+    assert unfolded(lake) == ["b00000003"]  # it is in a run
+    assert Completions(lake, "b00000009").find([kept("one").key]) == {kept("one").key: kept("one")}
+    assert maintain(lake, lambda: {"b00000003"}).n_answers == 0
+    assert maintain(lake, set).n_answers == 1
+    assert unfolded(lake) == []
+
+
+def test_a_run_that_began_meanwhile_loses_no_answer_to_table_care(lake: Lake) -> None:
+    run = Completions(lake, BATCH)
+    run.put(kept("one"))
+    assert maintain(lake, set).n_answers == 1
+    assert run.find([kept("one").key]) == {kept("one").key: kept("one")}
+    run.put(kept("two"))
+    assert run.find([kept("two").key]) == {kept("two").key: kept("two")}
+    assert run.fold() == 1
+    assert keys(lake) == sorted([kept("one").key, kept("two").key])
+
+
+def test_an_answer_that_another_batch_s_run_keeps_meanwhile_is_found(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completions_module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(completions_module, "LOOK_COST", 0)
+    one, two, torn = kept("one"), kept("two"), kept("torn")
+    ours, theirs = Completions(lake, BATCH), Completions(lake, "b00000002")
+    assert not ours.appeared(one.key)
+    theirs.put(one)
+    lake.put(f"{FOLDER}/b00000002/{torn.key}.json", b'{"key": "cut of')
+    assert ours.appeared(one.key)
+    assert ours.find([one.key, two.key, torn.key]) == {one.key: one}
+    assert not ours.appeared(torn.key)  # it was looked at, and is none
+    theirs.put(two)
+    assert ours.appeared(two.key)
+    theirs.fold()
+    assert ours.find([one.key, two.key]) == {one.key: one, two.key: two}
+    assert keys(lake) == sorted([one.key, two.key])
+
+
+def test_others_are_looked_at_every_few_seconds_only(lake: Lake) -> None:
+    ours = Completions(lake, BATCH)
+    assert not ours.appeared(kept("one").key)
+    Completions(lake, "b00000002").put(kept("one"))
+    assert not ours.appeared(kept("one").key)

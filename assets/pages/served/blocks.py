@@ -45,8 +45,10 @@ _FREE: Final = frozenset({"text", "heading"})
 """Kinds that what the HTML says is stronger than: a list in a text is a list."""
 MIN_LETTERS_A_LINE: Final = 2
 MIN_LINES: Final = 5
-"""Lines that the embedded engine sees, from which on fewer letters than so many for each mean that
+"""Lines that are seen, from which on fewer letters than so many for each mean that
 the model passed over text. Even a column of single digits has one a line, and is short."""
+MOST_GARBLED: Final = 0.5
+"""Not measured, for want of weights: surya's own label of each piece counts, and the most win."""
 LINE_HEIGHT: Final = 1.2
 LETTER_WIDTH: Final = 0.5
 """Of the size of letters: the distance of lines, the mean width of a letter."""
@@ -59,7 +61,8 @@ def result_of(answer: Mapping[str, Any]) -> OcrResult:
         DocumentError: The server could not read it.
     """
     ask = Ask.of(answer["ask"])
-    if ask.is_blank or (answer["is_empty"] and not ask.has_letters):
+    seen: int | None = answer.get("n_lines")
+    if ask.is_blank or (answer["is_empty"] and not ask.has_letters and not seen):
         return OcrResult(is_blank=True)
     if answer["error_class"] is not None:
         raise DocumentError(answer["error_class"], answer["error"])
@@ -76,19 +79,25 @@ def result_of(answer: Mapping[str, Any]) -> OcrResult:
     return OcrResult(
         blocks=tuple(blocks),
         rotation=ask.degrees,
-        problem=served_problem(found, ask.n_lines),
+        problem=served_problem(found, ask.n_lines if seen is None else seen, answer.get("garbled")),
         n_letters=found,
         confidences=tuple(pair for pair in confidences if pair[1]),
     )
 
 
-def served_problem(found: int, n_lines: int) -> str | None:
+def served_problem(found: int, n_lines: int, garbled: float | None = None) -> str | None:
     """Why an answer with so many letters is not to be believed, or None.
 
     Args:
         found: letters and digits in it.
-        n_lines: lines that the embedded engine sees.
+        n_lines: lines that surya's own detector sees, or else the embedded engine.
+        garbled: share (0-1) of its prose that surya's OCR-error model calls bad.
     """
+    if garbled is not None and garbled > MOST_GARBLED:
+        return (
+            f"surya's OCR-error model takes {garbled:.0%} of what the model read for garbled: look "
+            "at the page, or read it with another QUIRE_OCR"
+        )
     enough = MIN_LETTERS_A_LINE * n_lines if n_lines >= MIN_LINES else min(1, n_lines)
     if found >= enough:
         return None

@@ -17,6 +17,7 @@ from io_managers.usage import SERVED
 from resources.errors import ErrorClass
 from resources.ocr.surya.asking import Asking, Pixels
 from resources.ocr.surya.client import Client
+from resources.ocr.surya.local import SecondLook, configured_folders
 from resources.ocr.surya.records import ServedImage
 from resources.ocr.surya.server import configured_server
 from resources.settings import Settings
@@ -44,7 +45,7 @@ class Served:
         """Nothing is asked, and no model library loaded, before the first page.
 
         Raises:
-            SettingError: No server is named.
+            SettingError: No server is named, or a model of surya's in a folder that has none.
         """
         client = Client(
             configured_server(),
@@ -52,7 +53,7 @@ class Served:
             most=settings.max_concurrency,
         )
         self._run = run
-        self._asking = Asking(client)
+        self._asking = Asking(client, SecondLook(configured_folders()))
         self._pages: dict[Place, _Between] = {}
         self._ready: dict[str, dict[int, list[dict[str, Any]]]] = {}
         self._spent: dict[Place, tuple[int, int]] = {}
@@ -160,6 +161,8 @@ def _answers(asks: Collection[Ask], images: Iterable[ServedImage]) -> list[dict[
                 "is_empty": image.is_empty,
                 "error_class": _class_of(image.error_class),
                 "error": image.error,
+                "n_lines": image.n_lines,
+                "garbled": image.garbled,
                 "blocks": [asdict(block) for block in image.blocks],
             }
         )

@@ -41,6 +41,8 @@ MAX_TIMEOUTS: Final = 2
 _LONGEST_MESSAGE: Final = 300
 _STOPS: Final = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence"})
 _RETRIED: Final = frozenset({408, 409, 425})
+_GATEWAY_TIMEOUTS: Final = frozenset({504, 524})
+"""A gateway gave up; the model behind it may have gone on, and be billed."""
 _QUOTA: Final = re.compile(
     r"insufficient_quota|exceeded your current quota|billing_hard_limit|insufficient (?:credit"
     r"|balance|funds)|credit balance is too low",
@@ -52,6 +54,10 @@ _TOO_LONG: Final = re.compile(
     r"|exceeds? the (?:available|maximum) (?:context|number of tokens)|string too long",
     re.IGNORECASE,
 )
+_WINDOW: Final = re.compile(
+    r"(?:context[ _](?:length|window|size)|model length)\D{0,12}?(\d{3,8})\b", re.IGNORECASE
+)
+"""vLLM, SGLang, llama-server and OpenAI say what they take next to these words."""
 _FILTERED: Final = re.compile(
     r"content_filter|content_policy|content management policy|responsible ?ai|safety", re.IGNORECASE
 )
@@ -76,6 +82,9 @@ class Verdict:
         max_calls: Calls that are made at most while this is the answer.
         throttled: Whether fewer calls at once may help.
         feature: What an `unsupported` request is sent again without.
+        unheard: Whether the call may be billed though the server does not say for what; what it
+            does not count is counted from above.
+        window: Tokens of prompt and answer that the server says it takes, of a request too large.
     """
 
     kind: Kind
@@ -91,6 +100,8 @@ class Verdict:
     max_calls: int = MAX_CALLS
     throttled: bool = False
     feature: Feature | None = None
+    unheard: bool = False
+    window: int | None = None
 
 
 def judge(status: int, headers: Mapping[str, str], body: bytes, *, cut: bool) -> Verdict:
@@ -111,18 +122,23 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, *, cut: bool) ->
         )
     if cut:
         return Verdict(
-            "failed", ErrorClass.INVALID_OUTPUT, f"an answer of more than {len(body)} bytes"
+            "failed",
+            ErrorClass.INVALID_OUTPUT,
+            f"an answer of more than {len(body)} bytes",
+            unheard=True,
         )
     value = _json(body)
     if status >= 400:
         return _error(status, headers, value, body)
     if not isinstance(value, dict):
-        kind = "HTML" if body.lstrip()[:1] == b"<" else "no JSON"
+        is_page = body.lstrip()[:1] == b"<"  # a gateway's: no model was asked
+        kind = "HTML" if is_page else "no JSON"
         return Verdict(
             "faulty",
             ErrorClass.INVALID_OUTPUT,
             f"status {status} with {kind} in place of an answer: {_start(body)}",
             max_calls=MAX_BROKEN,
+            unheard=not is_page,
         )
     if value.get("error") and not value.get("choices"):
         inner = value["error"].get("code") if isinstance(value["error"], dict) else None
@@ -145,6 +161,7 @@ def _answer(value: dict[str, Any]) -> Verdict:
         "read": _count(usage.get("prompt_tokens")),
         "written": _count(usage.get("completion_tokens")),
         "cached": _count(_details(usage).get("cached_tokens")) or 0,
+        "unheard": True,  # as far as it is not counted above
     }
     choices = value.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
@@ -184,7 +201,14 @@ def _error(status: int, headers: Mapping[str, str], value: object, body: bytes) 
     if status >= 500 or status in _RETRIED:
         overloaded = status in (503, 529)
         error_class = ErrorClass.RATE_LIMITED if overloaded else ErrorClass.SUMMARY_FAILED
-        return Verdict("faulty", error_class, line, retry_after=wait, throttled=overloaded)
+        return Verdict(
+            "faulty",
+            error_class,
+            line,
+            retry_after=wait,
+            throttled=overloaded,
+            unheard=status in _GATEWAY_TIMEOUTS,
+        )
     if status == 401:
         # What the server says of a key may hold a part of it.
         return Verdict("fatal", message="the server refuses the key (401): check QUIRE_API_KEY")
@@ -197,6 +221,7 @@ def _error(status: int, headers: Mapping[str, str], value: object, body: bytes) 
             "failed",
             ErrorClass.TOO_LARGE,
             f"more than the model's context window ({line}): check QUIRE_CONTEXT_TOKENS",
+            window=_window(value, words),
         )
     if _FILTERED.search(words):
         return Verdict("failed", ErrorClass.REFUSED, line, finish_reason="refused")
@@ -206,6 +231,15 @@ def _error(status: int, headers: Mapping[str, str], value: object, body: bytes) 
     if feature is not None:
         return Verdict("unsupported", ErrorClass.SUMMARY_FAILED, line, feature=feature)
     return Verdict("rejected", ErrorClass.SUMMARY_FAILED, line)
+
+
+def _window(value: object, words: str) -> int | None:
+    """Tokens that a server says it takes, in its own field or in words."""
+    error = value.get("error") if isinstance(value, dict) else None
+    told = _count(error.get("n_ctx")) if isinstance(error, dict) else None
+    if told is None and (found := _WINDOW.search(words)) is not None:
+        told = int(found.group(1))
+    return told
 
 
 def _unsupported(words: str) -> Feature | None:

@@ -126,13 +126,14 @@ class ChatClient:
                 ErrorClass.TIMEOUT,
                 f"no whole answer within {longest:g} s (QUIRE_CALL_TIMEOUT)",
                 max_calls=MAX_TIMEOUTS,
+                unheard=True,
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             why = f"cannot reach {self._address.root} ({self._clean(str(error))})"
             return Verdict("unsent", ErrorClass.INTERRUPTED, why)
         except httpx.HTTPError as error:
             why = f"the connection broke ({type(error).__name__}: {self._clean(str(error))})"
-            return Verdict("faulty", ErrorClass.SUMMARY_FAILED, why)
+            return Verdict("faulty", ErrorClass.SUMMARY_FAILED, why, unheard=True)
         return verdict
 
     async def _exchange(self, body: Mapping[str, Any]) -> Verdict:

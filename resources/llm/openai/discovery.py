@@ -21,13 +21,13 @@ from resources.llm.base import Message
 from resources.llm.openai.address import Address
 from resources.llm.openai.answers import judge
 from resources.llm.openai.client import headers
+from resources.llm.openai.known import LEAST_WINDOW
 from resources.llm.openai.retries import Patience
 from resources.llm.tokens import template_tokens
 
 DEFAULT_CONTEXT: Final = 8_192
 """What is assumed of a server that does not say: the least that current models are served with."""
 _WINDOWS: Final = ("max_model_len", "context_length", "context_window", "max_context_length")
-_LEAST_WINDOW: Final = 256
 _SECONDS: Final = 30.0
 _STARTING: Final = frozenset({429, 502, 503, 504})
 """What gateways say of a server that is starting. A 500 is a list that does not work: transformers
@@ -93,7 +93,7 @@ class Discovery:
         for entry in named or (entries if len(entries) == 1 else []):
             for name in _WINDOWS:
                 window = entry.get(name)
-                if isinstance(window, int) and window >= _LEAST_WINDOW:
+                if isinstance(window, int) and window >= LEAST_WINDOW:
                     return window
         return None
 
@@ -101,7 +101,7 @@ class Discovery:
         answer = self._ask("GET", self._address.root + "/props", None)
         settings = answer.get("default_generation_settings") if answer else None
         window = settings.get("n_ctx") if isinstance(settings, dict) else None
-        return window if isinstance(window, int) and window >= _LEAST_WINDOW else None
+        return window if isinstance(window, int) and window >= LEAST_WINDOW else None
 
     def _count_messages(self, messages: Sequence[Message]) -> int | None:
         """VLLM renders the chat template and counts."""

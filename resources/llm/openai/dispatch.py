@@ -214,7 +214,16 @@ class Dispatcher:
             known.concurrency.finish(
                 outcome, started=began, now=time.monotonic(), read=read, written=written
             )
+        if verdict.kind == "faulty" and verdict.unheard:
+            job.unheard(verdict.read, verdict.written)
+            # Asked of its last call too: in an outage no call is the last.
+            job.payable = await self._may_pay_again(job)
         self._settle(job, verdict, without)
+
+    async def _may_pay_again(self, job: Job) -> bool:
+        """Whether a budget has room for another call of which one may be billed."""
+        ask = self._known.may_pay_again
+        return ask is None or await asyncio.to_thread(ask, job.request)
 
     def _settle(self, job: Job, verdict: Verdict, without: frozenset[Feature]) -> None:
         now = time.monotonic()
@@ -243,6 +252,7 @@ class Dispatcher:
             self._outage.answered()
         self._throttled = self._throttled + 1 if verdict.throttled else 0
         self._known.met(verdict.model)
+        self._known.told(verdict.window)
         if verdict.kind in ("whole", "failed"):
             self._known.answered = True
             self._known.rejected.clear()
@@ -288,8 +298,11 @@ class Dispatcher:
             if verdict.throttled and self._throttled >= _THROTTLED_IN_ROW:
                 self._shut_until = due
             self._finish(job, verdict)
-            return
-        self._delay(job, due)
+        elif job.payable:
+            self._delay(job, due)
+        else:
+            why = "a call that may be billed had no answer, and the budget has no room for another"
+            self._finish(job, Verdict("faulty", ErrorClass.BUDGET, f"{why}: {verdict.message}"))
 
     def _delay(self, job: Job, due: float) -> None:
         heapq.heappush(self._delayed, (due, next(self._order), job))
@@ -303,10 +316,10 @@ class Dispatcher:
         if read is not None:
             known.calibration.observe(request.messages, read)
             known.calibration.compare(request.n_input_tokens, read)
-        elif whole:  # a server that does not count: as predicted
-            read = request.n_input_tokens or known.calibration.predict_messages(request.messages)
         if written is None and whole:
             written = known.calibration.predict(verdict.text or "")
+        if verdict.unheard and verdict.kind in ("whole", "failed"):
+            job.unheard(read, written)
         if paid and read is not None:
             known.rates.correct(job.predicted, read + (written or 0))
         waited = 0.0 if job.began is None else time.monotonic() - job.began
@@ -315,8 +328,9 @@ class Dispatcher:
                 key=request.key,
                 text=verdict.text if whole else None,
                 finish_reason=verdict.finish_reason,
-                input_tokens=read or 0,
-                output_tokens=written or 0,
+                input_tokens=(read or 0) + job.read,
+                output_tokens=(written or 0) + job.written,
+                unheard_output_tokens=job.written,
                 elapsed_ms=round(1_000 * waited),
                 model=verdict.model or known.model,
                 attempts=job.calls,

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from resources.errors import ErrorClass, SettingError
@@ -108,12 +108,19 @@ class OpenAIEngine:
     def context_tokens(self) -> int:
         """Tokens of prompt and answer together; asked of the server once.
 
+        Less from the moment on that it refuses a request and says that it takes less.
+
         Raises:
             EngineError: The server must be asked and cannot be.
         """
         if self._context_tokens is None:
             self._context_tokens = self._discovery.context_tokens()
-        return self._context_tokens
+        told = self._known.window
+        return self._context_tokens if told is None else min(told, self._context_tokens)
+
+    def before_paying_again(self, ask: Callable[[Request], bool] | None) -> None:
+        """Ask this, from any thread, before a request is sent again that may be billed twice."""
+        self._known.may_pay_again = ask
 
     def version_inputs(self) -> Mapping[str, str]:
         """Model, revision and how it is asked. Not the address: the same model may move."""

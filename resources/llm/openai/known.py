@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +19,8 @@ from resources.llm.openai.rates import Rates
 from resources.llm.openai.retries import Patience
 from resources.llm.tokens import Calibration
 
+LEAST_WINDOW: Final = 256
+"""A smaller number is none of a model's window."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -34,6 +37,9 @@ class Known:
         dialect: How it wants to be asked.
         models: Names that it answered with, in the order they came.
         quota: Why the account has nothing left, once it says so.
+        may_pay_again: Asked before a request is sent again of which a call may be billed; None
+            always may. It may take its time: it is asked in a thread of its own.
+        window: Tokens that the server said it takes, when a request had more.
     """
 
     model: str
@@ -46,6 +52,8 @@ class Known:
     quota: str | None = None
     answered: bool = False
     rejected: set[str] = field(default_factory=set)
+    may_pay_again: Callable[[Request], bool] | None = None
+    window: int | None = None
 
     def met(self, model: str) -> None:
         """The server says that this model answered; a silent change is told once."""
@@ -62,6 +70,17 @@ class Known:
             _LOG.warning("asked for the model %s, the server answers as %s", self.model, model)
         self.models.append(model)
 
+    def told(self, window: int | None) -> None:
+        """The server says what it takes; the least that it said counts, and is told once."""
+        if window is None or window < LEAST_WINDOW:
+            return
+        if self.window is None or window < self.window:
+            self.window = window
+            _LOG.warning(
+                "the server takes %d tokens of prompt and answer: set QUIRE_CONTEXT_TOKENS to it",
+                window,
+            )
+
 
 @dataclass
 class Job:
@@ -74,6 +93,9 @@ class Job:
         calls: Calls that were made.
         faults: Calls that ended with a fault that may be the request's own doing, by class.
         failed: Calls in a row that have to be made again.
+        read: Tokens of calls that may be billed and that the server did not count, from above.
+        written: Likewise, of their answers.
+        payable: Whether the budget has room for its next call.
     """
 
     request: Request
@@ -82,3 +104,12 @@ class Job:
     calls: int = 0
     faults: Counter[ErrorClass | None] = field(default_factory=Counter)
     failed: int = 0
+    read: int = 0
+    written: int = 0
+    payable: bool = True
+
+    def unheard(self, read: int | None, written: int | None) -> None:
+        """A call may be billed; None is what the server does not say."""
+        most = self.request.max_output_tokens
+        self.read += self.predicted - most if read is None else 0
+        self.written += most if written is None else 0

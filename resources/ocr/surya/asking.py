@@ -14,6 +14,7 @@ from typing import Final
 
 from resources.errors import EngineError, QuireError
 from resources.ocr.surya.client import Client
+from resources.ocr.surya.local import SecondLook
 from resources.ocr.surya.reading import load_surya, read_image
 from resources.ocr.surya.records import ServedImage
 
@@ -37,9 +38,10 @@ Answer = tuple[Hashable, tuple[ServedImage, ...]]
 class Asking:
     """Reads images of one run. Nothing is loaded or asked before the first one."""
 
-    def __init__(self, client: Client) -> None:
-        """Ask through this client."""
+    def __init__(self, client: Client, look: SecondLook | None = None) -> None:
+        """Ask through this client; `look` looks at what was read."""
         self._client = client
+        self._look = look
         self._todo: queue.SimpleQueue[tuple[Hashable, Sequence[Pixels]] | None] = (
             queue.SimpleQueue()
         )
@@ -66,6 +68,8 @@ class Asking:
         """
         if not self._threads:
             load_surya()
+            if self._look is not None:
+                self._look.load()
             self._client.attach()
         self._held[key] = sum(len(image.data) for image in images)
         self._todo.put((key, images))
@@ -121,4 +125,4 @@ class Asking:
         from PIL import Image
 
         image = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.data)
-        return read_image(self._client, image)
+        return read_image(self._client, image, self._look)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resources.errors import DocumentError, EngineError, ErrorClass
 from resources.llm.torchvision_guard import guard_torchvision
 from resources.ocr.surya.client import Client
+from resources.ocr.surya.local import SecondLook
 from resources.ocr.surya.manager import PageManager, told
 from resources.ocr.surya.records import Box, ServedBlock, ServedImage
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-def read_image(client: Client, image: Image.Image) -> ServedImage:
-    """Read an image that shows something.
+def read_image(client: Client, image: Image.Image, look: SecondLook | None = None) -> ServedImage:
+    """Read an image that shows something, and have what was read looked at, where there is a look.
 
     Raises:
         EngineError: surya or its server is missing.
@@ -46,6 +47,8 @@ def read_image(client: Client, image: Image.Image) -> ServedImage:
     if error_class is None and (lost or not blocks):
         error_class, error = _without_blocks(manager, n_lost=len(lost))
         is_empty = error_class is ErrorClass.OCR_FAILED and not lost
+    if error_class is not None and not is_empty:
+        look = None
     return ServedImage(
         blocks=() if error_class else blocks,
         error_class=error_class,
@@ -55,6 +58,8 @@ def read_image(client: Client, image: Image.Image) -> ServedImage:
         output_tokens=manager.output_tokens,
         n_calls=manager.n_calls,
         elapsed_ms=round((time.monotonic() - started) * 1000),
+        n_lines=look.n_lines(image, blocks) if look is not None else None,
+        garbled=look.garbled(blocks) if look is not None else None,
     )
 
 

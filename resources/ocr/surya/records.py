@@ -42,6 +42,8 @@ class ServedImage:
         output_tokens: Likewise.
         n_calls: Requests that were answered.
         elapsed_ms: From its first call to its last, waiting for a place included.
+        n_lines: Lines of text that surya's own detector sees; None where it did not look.
+        garbled: Share (0-1) of the prose that surya's OCR-error model calls bad; None likewise.
     """
 
     blocks: tuple[ServedBlock, ...] = ()
@@ -52,3 +54,5 @@ class ServedImage:
     output_tokens: int = 0
     n_calls: int = 0
     elapsed_ms: int = 0
+    n_lines: int | None = None
+    garbled: float | None = None

@@ -18,6 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from resources.errors import SettingError
+from resources.llm.transformers.source import fingerprint
+from resources.ocr.surya.local import configured_folders
 from resources.settings import REPOSITORY_ROOT, read_dotenv
 
 MODEL: Final = "datalab-to/surya-ocr-2"
@@ -93,12 +95,15 @@ def installed_version() -> str:
 
 
 def version_inputs() -> dict[str, str]:
-    """surya, the model as it is served, and what is asked of it.
+    """surya, the model as it is served, what is asked of it, and the models that look beside it.
 
     Raises:
-        SettingError: surya is not installed, or no server is named.
+        SettingError: surya is not installed, no server is named, or a folder is none of a model.
     """
     found = {"surya": installed_version(), "surya_model": configured_server().model}
     tuned = {name: os.environ[name] for name in _TUNING if name in os.environ}
     asked = {"dpi": DPI, "max_pixels": MAX_PIXELS, "repeats": REPEATS, **tuned}
-    return {**found, "surya_asked": json.dumps(asked, sort_keys=True)}
+    folders = configured_folders()
+    looks = {"surya_detector": folders.detector, "surya_ocr_error": folders.ocr_error}
+    named = {name: fingerprint(folder) for name, folder in looks.items() if folder is not None}
+    return {**found, "surya_asked": json.dumps(asked, sort_keys=True), **named}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections import Counter
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from assets.summaries.asking import Asking
 from assets.summaries.documents import Document
 from assets.summaries.generate import Generating
 from assets.summaries.prompt import Limits
+from io_managers import completions as completions_module
 from io_managers.completions import Completions
 from resources.errors import ErrorClass
 from resources.lake.lake import Lake
@@ -83,3 +86,28 @@ def test_one_record_a_document_and_one_call_a_question(
         third = Scripted(context=1_500)
         once(texts, third, Completions(Lake(folder), "b00000001"), window)
         assert third.asked == []
+
+
+def test_two_batches_at_once_pay_once_for_what_they_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step beside each other; only what both have in flight at a moment is asked twice."""
+    monkeypatch.setattr(completions_module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(completions_module, "LOOK_COST", 0)
+    texts = [short(i).body for i in range(20)]
+    engines = [Scripted(context=1_500, at_once=1) for _ in range(2)]
+    runs = []
+    for n, engine in enumerate(engines):
+        asking = Asking(engine, Limits(60))
+        order = texts if n else [*texts[5:], *texts[:5]]
+        documents = [
+            Document(f"doc {n} {i}", asking, {"status": "ok", "markdown": text})
+            for i, text in enumerate(order)
+        ]
+        own = Completions(Lake(str(tmp_path / "lake")), f"b0000000{n}")
+        runs.append(Generating(own, [documents]).run(engine))
+    records = [r for pair in itertools.zip_longest(*runs) for r in pair if r is not None]
+    assert [record.status for record in records] == ["ok"] * 40
+    asked = Counter(request.key for engine in engines for request in engine.asked)
+    assert len(asked) == 20
+    assert sum(asked.values()) <= 22

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from io_managers.completions import FOLDER, Completions, Kept
 from resources.errors import EngineError, ErrorClass, SettingError
 from resources.llm.base import Completion, Request
-from tests.lakes import Pdf
+from tests.lakes import Pdf, rewrite
 from tests.scripted_llm import Scripted, first_words, text_of
 from tests.summary_stage import BATCH, Stage, long, short, stage_of
 
@@ -276,3 +277,54 @@ def test_what_a_batch_job_answers_needs_no_call(tmp_path: Path) -> None:
     assert engine.asked == []
     assert {row["status"] for row in place.rows().values()} == {"ok"}
     assert place.pending(engine) == []
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_window_that_is_smaller_than_said_is_found_and_documents_are_cut_anew(
+    tmp_path: Path, tells: bool
+) -> None:
+    place = stage(tmp_path, short(1), long(), long("other", 9))
+    engine = Scripted(context=16_000, takes=2_000, tells=tells, at_once=1)
+    place.run(engine)
+    assert {row["status"] for row in place.rows().values()} == {"ok"}
+    assert place.failures() == {}
+    # Both were begun before the first refusal; without being told, each halves three times.
+    assert 1 <= len(engine.refused) <= (2 if tells else 8)
+    keys = [request.key for request in engine.asked]
+    assert len(keys) == len(set(keys))
+    # Another run with the same wrong setting cuts alike and finds its answers. A part or two of a
+    # cut that is given up may be on its way to the engine when that comes to light.
+    again = Scripted(context=16_000, takes=2_000, tells=tells, at_once=1)
+    rewrite(place.lake, "summaries", lambda rows: rows.with_columns(version=pl.lit("old")))
+    before = place.rows()
+    place.run(again)
+    assert len(again.asked) <= 2
+    assert {r["summary"] for r in place.rows().values()} == {r["summary"] for r in before.values()}
+
+
+def test_parts_that_nobody_waits_for_any_more_are_not_asked(tmp_path: Path) -> None:
+    place = stage(tmp_path, long(sections=20))
+    engine = Scripted(context=4_000, takes=2_000, at_once=1)
+    place.run(engine)
+    assert {row["status"] for row in place.rows().values()} == {"ok"}
+    # The first part is refused; the others of its size stay in the queue and are never asked.
+    assert len(engine.refused) <= 3
+
+
+def test_a_text_that_is_always_too_large_is_tried_in_further_runs_and_names_the_mend(
+    tmp_path: Path,
+) -> None:
+    place = stage(tmp_path, short(1), short(2))
+    place.run(Scripted(context=16_000, faults={"town 1 ": ErrorClass.TOO_LARGE}))
+    rows = place.rows()
+    assert (rows["d1"]["status"], rows["d1"]["error_class"]) == ("failed", "summary_failed")
+    assert "QUIRE_CONTEXT_TOKENS" in rows["d1"]["error"]
+    assert rows["d2"]["status"] == "ok"
+    assert not any(place.lake.read("failures", ["quarantined"])["quarantined"])
+
+
+def test_a_server_that_takes_hardly_the_prompt_ends_the_run(tmp_path: Path) -> None:
+    place = stage(tmp_path, long())
+    with pytest.raises(SettingError, match="QUIRE_CONTEXT_TOKENS"):
+        place.run(Scripted(context=16_000, takes=300, tells=True))
+    assert place.rows() == {}

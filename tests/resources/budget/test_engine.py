@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.budget.amounts import Amount, Budget
-from resources.budget.engine import FIRST_CALLS, MOST_CALLS, BudgetedEngine
+from resources.budget.engine import BudgetedEngine
+from resources.budget.flow import FIRST_CALLS, MOST_CALLS
 from resources.budget.prices import Prices
 from resources.errors import EngineError, ErrorClass, SettingError
 from resources.lake.lake import Lake

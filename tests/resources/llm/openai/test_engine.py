@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from resources.errors import EngineError, SettingError
+from resources.errors import EngineError, ErrorClass, SettingError
 from resources.llm.base import Engine, Message
 from resources.llm.openai.address import parse
 from resources.llm.openai.engine import make
 from resources.settings import Settings, load_settings
 from tests.fake_llm_server import KEY, FakeServer
-from tests.resources.llm.openai.conftest import MakeEngine
+from tests.resources.llm.openai.conftest import MakeEngine, requests
 
 ASKED = (Message("system", "Summarise."), Message("user", "Four words of text"))
 
@@ -221,3 +221,38 @@ def test_the_tokenizer_of_a_local_folder_counts(tmp_path: Path) -> None:
     found = Discovery(parse("http://127.0.0.1:9"), str(tmp_path), None, Patience()).tokenizer()
     assert found is not None
     assert found((Message("user", "four words and more"),)) == 4 + 16
+
+
+@pytest.mark.parametrize(
+    ("said", "window"),
+    [
+        ("This model's maximum context length is 512 tokens. However, you requested 900", 512),
+        ("The decoder prompt (length 900) is longer than the maximum model length of 512.", 512),
+        ("The input (900 tokens) is longer than the model's context length (512 tokens).", 512),
+        ("the request exceeds the available context size (512 tokens), try increasing it", 512),
+        ("the request exceeds the available context size. try increasing the context size", 1_024),
+        ("prompt is too long", 1_024),
+        ("the context length is 7", 1_024),
+    ],
+)
+def test_a_server_that_says_what_it_takes_is_believed(
+    server: FakeServer, make_engine: MakeEngine, said: str, window: int
+) -> None:
+    server.scripts["doc-1"] = [f"refuses:{said}"]
+    engine = make_engine(context_tokens=1_024)
+    long, short = requests("doc-1", "doc-2", n_input_tokens=500)
+    (refused,) = engine.generate([long])
+    assert refused.error_class is ErrorClass.TOO_LARGE
+    assert engine.context_tokens == window
+    (next_one,) = engine.generate([short])
+    assert (next_one.error_class is ErrorClass.TOO_LARGE) == (window == 512)
+    assert server.n_calls("doc-2") == (0 if window == 512 else 1)
+
+
+def test_a_field_that_says_the_window_is_read_too(
+    server: FakeServer, make_engine: MakeEngine
+) -> None:
+    server.scripts["doc-1"] = ["llama"]
+    engine = make_engine(context_tokens=None)
+    list(engine.generate(requests("doc-1")))
+    assert engine.context_tokens == 4_096
