@@ -364,6 +364,50 @@ COMPLETIONS = TableSchema(
     statuses={"kind": ("summary", "chunk", "reduce")},
 )
 
+API_JOBS = TableSchema(
+    "api_jobs",
+    "a step of a job at a provider's Batch API; the newest step of a job is how it stands",
+    ("job", "step"),
+    {
+        "job": _c(
+            pl.String, "our id of the job, which the provider's carries as metadata", null=False
+        ),
+        "step": _c(pl.Int32, "from 1", null=False),
+        "state": _c(
+            pl.String,
+            "intended (written before anything is sent), uploaded, submitted, ingested (it ended "
+            "and its answers are in the lake), retired (they are published)",
+            null=False,
+        ),
+        "batch": _c(pl.String, "the batch whose documents are asked about", null=False),
+        "version": _c(pl.String, "version of the stage that asks", null=False),
+        "model": _c(pl.String, "the model that is asked", null=False),
+        "holder": _c(pl.String, "the process that wrote the step: host, pid, start", null=False),
+        "provider_job": _c(pl.String, "the provider's id of the job"),
+        "input_file": _c(pl.String, "the provider's id of the file of requests"),
+        "provider_state": _c(pl.String, "completed, failed, expired, cancelled, refused or lost"),
+        "n_requests": _c(pl.Int64, "requests in the job", null=False),
+        "n_answered": _c(pl.Int64, "requests that need not be asked again"),
+        "n_missing": _c(pl.Int64, "requests without an answer, asked again in another job"),
+        "n_duplicate": _c(pl.Int64, "answers to a request beyond the first, which counts"),
+        "n_unknown": _c(pl.Int64, "lines that answer nothing that was asked, kept beside"),
+        "base_epoch": _c(pl.Int64, "epoch of the summaries that were published before", null=False),
+        "left_out": _c(pl.String, "parts of requests that the server does not take"),
+        "micro_batch": _c(pl.String, "in `usage`: what is reserved for it", null=False),
+        "reserved_calls": _c(pl.Int64, "calls that are reserved", null=False),
+        "reserved_input_tokens": _c(pl.Int64, "tokens, likewise", null=False),
+        "reserved_output_tokens": _c(pl.Int64, "tokens, likewise", null=False),
+        "reserved_usd": _c(pl.Float64, "cost, likewise; null when unknown"),
+        "reserved_at": _c(TIMESTAMP, "when it was reserved or renewed", null=False),
+        "error": _c(pl.String, "what the provider said, or what a poll met"),
+        "recorded_at": _c(TIMESTAMP, "when", null=False),
+    },
+    statuses={
+        "state": ("intended", "uploaded", "submitted", "ingested", "retired"),
+        "provider_state": ("completed", "failed", "expired", "cancelled", "refused", "lost"),
+    },
+)
+
 TABLES: Final[dict[str, TableSchema]] = {
     t.name: t
     for t in (
@@ -380,6 +424,7 @@ TABLES: Final[dict[str, TableSchema]] = {
         EVALS,
         USAGE,
         COMPLETIONS,
+        API_JOBS,
     )
 }
 """Every table by name, in the order that the data flows."""

@@ -364,7 +364,7 @@ class _Flow:
                 model=self.owner.model,
                 attempts=0,
                 error_class=ErrorClass.BUDGET,
-                error=_why(self.owner.ledger.budget, self.left or Left(), expected),
+                error=why_blocked(self.owner.ledger.budget, self.left or Left(), expected),
             )
         )
 
@@ -381,7 +381,7 @@ class _Flow:
         )
 
 
-def _why(budget: Budget, left: Left, expected: Amount) -> str:
+def why_blocked(budget: Budget, left: Left, expected: Amount) -> str:
     """Which limit was met, and what mends it."""
     said, names = [], []
     if budget.usd is not None and not Left(usd=left.usd).takes(expected):
