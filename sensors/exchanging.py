@@ -151,15 +151,15 @@ class Exchanging:
         if at_once or polls.is_due(now):
             looked.told = self.exchange.work.look()
             polls = self._note_poll(polls, looked.told, now)
-        looked.told.n_open = len(self.exchange.work.jobs.open())
         notes = {name: Noted(**value) for name, value in _read(self.lake, _BATCHES).items()}
         before = dict(notes)
         until = time.monotonic() + SECONDS
-        for batch, again in self._candidates(notes, running, at_once=at_once).items():
+        for batch in self._candidates(notes, running, at_once=at_once):
             if not at_once and time.monotonic() > until:
                 break
             self._after = batch
-            self._advance(batch, again, notes, polls, looked, now, at_once=at_once)
+            self._advance(batch, notes, polls, looked, now, at_once=at_once)
+        looked.told.n_open = len(self.exchange.work.jobs.open())
         if notes != before:
             value = {name: asdict(noted) for name, noted in sorted(notes.items())}
             self.lake.put(_BATCHES, json.dumps(value).encode())
@@ -176,15 +176,15 @@ class Exchanging:
 
     def _candidates(
         self, notes: dict[str, Noted], running: Collection[str], *, at_once: bool
-    ) -> dict[str, bool]:
-        """Batches to look at, and of each whether a failure of it is tried again."""
+    ) -> list[str]:
+        """Batches to look at, those first that the last look did not get to."""
         jobs = self.exchange.work.jobs.all()
         out = {job.batch for job in jobs if job.is_open}
         home = {job.batch for job in jobs} - out
         batches = all_batches(self.lake)
         docs, summaries = self._marks("docs", batches), self._marks(STAGE, batches)
         again = self._again(running, at_once=at_once)
-        found: dict[str, bool] = {}
+        found: list[str] = []
         for batch in batches:
             if batch in running or batch in out or batch not in docs:
                 continue
@@ -197,12 +197,10 @@ class Exchanging:
                 noted = notes[batch] = Noted(done=docs[batch])
                 self.exchange.retire(batch, published)
                 home.discard(batch)
-            if noted.done != docs[batch] or noted.ready is not None or batch in home:
-                found[batch] = False
-            elif batch in again:
-                found[batch] = True
-        first = [batch for batch in found if batch > self._after]
-        return {batch: found[batch] for batch in [*first, *(set(found) - set(first))]}
+            changed = noted.done != docs[batch]
+            if changed or noted.ready is not None or batch in home or batch in again:
+                found.append(batch)
+        return sorted(found, key=lambda batch: (batch <= self._after, batch))
 
     def _marks(self, stage: str, batches: Collection[str]) -> dict[str, int]:
         """Epochs at which batches of a stage were published."""
@@ -228,7 +226,6 @@ class Exchanging:
     def _advance(
         self,
         batch: str,
-        again: bool,  # noqa: FBT001 - a pair of what _candidates tells
         notes: dict[str, Noted],
         polls: Polls,
         looked: Looked,
@@ -246,11 +243,8 @@ class Exchanging:
         if standing.state == "nothing":
             notes[batch] = Noted(done=epoch)
             return
-        if standing.submitted.n_sent or (again and standing.state == "ready"):
-            if again:
-                record_request(self.lake, batch, now)
-            else:
-                forget_requests(self.lake, batch)
+        if standing.submitted.n_sent and noted.done != epoch:
+            forget_requests(self.lake, batch)  # what it took to get here heals nothing from here
         if standing.state == "waiting":
             looked.waiting.append(standing)
             notes[batch] = replace(noted, ready=None)
@@ -258,6 +252,7 @@ class Exchanging:
         if noted.ready is None:
             published = self._marks(STAGE, [batch]).get(batch, 0)
             noted = replace(noted, ready=published, asked=0)
+            record_request(self.lake, batch, now)  # what fails now is tried again after a while
         if at_once or noted.is_due(now):
             looked.ready.append(batch)
             noted = replace(noted, asked=noted.asked + 1, last=now)
