@@ -180,7 +180,7 @@ class Exchanging:
         """Batches to look at, those first that the last look did not get to."""
         jobs = self.exchange.work.jobs.all()
         out = {job.batch for job in jobs if job.is_open}
-        home = {job.batch for job in jobs} - out
+        home = {job.batch: job.base_epoch for job in jobs if job.batch not in out}
         batches = all_batches(self.lake)
         docs, summaries = self._marks("docs", batches), self._marks(STAGE, batches)
         again = self._again(running, at_once=at_once)
@@ -193,10 +193,11 @@ class Exchanging:
             if noted == Noted() and published and batch not in home:
                 # From before Quire went through this provider: not to be paid for unasked.
                 noted = notes[batch] = Noted(done=docs[batch])
-            if noted.ready is not None and published > noted.ready:
+            before = home.get(batch) if noted.ready is None else noted.ready
+            if before is not None and published > before:  # by whomever
                 noted = notes[batch] = Noted(done=docs[batch])
                 self.exchange.retire(batch, published)
-                home.discard(batch)
+                home.pop(batch, None)
             changed = noted.done != docs[batch]
             if changed or noted.ready is not None or batch in home or batch in again:
                 found.append(batch)

@@ -17,6 +17,7 @@ is not there.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,8 @@ LATE: Final = timedelta(hours=24)
 """How long a provider is given to show files, or a job, that it told of."""
 _AWAY_TIMES: Final = 3
 """Jobs that a look gets no word of before it leaves the others for the next one."""
+SECONDS: Final = 20.0
+"""Of a look: a tick of a sensor ends within a minute, or what it decided is lost."""
 _UNKNOWN_SINCE: Final = "unknown to the provider since "
 Clock = Callable[[], datetime]
 
@@ -98,6 +101,8 @@ class Work:
         self.clock = clock
         self.jobs = Jobs(lake)
         self.prices = Prices.of(settings)
+        self._after = ""
+        """The last job that a look got to: the next begins behind it."""
 
     def ledger(self, job: str, batch: str, version: str) -> Ledger:
         """The budget, in the name of one job."""
@@ -188,14 +193,15 @@ class Work:
         Raises:
             LakeError: The lake cannot be read or written.
         """
-        told, n_away = Told(), 0
-        for job in self.jobs.open():
+        told, n_away, until = Told(), 0, time.monotonic() + SECONDS
+        for job in sorted(self.jobs.open(), key=lambda job: (job.job <= self._after, job.job)):
             if only is not None and job.batch != only:
                 continue
             held = self._renew(job)
-            if held is None or n_away >= _AWAY_TIMES:
+            if held is None or n_away >= _AWAY_TIMES or time.monotonic() > until:
                 told.n_open += 1
                 continue
+            self._after = job.job
             try:
                 after = self._look_at(held, told)
             except ProviderAwayError as error:
