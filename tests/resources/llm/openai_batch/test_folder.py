@@ -13,9 +13,9 @@ from resources.errors import SettingError
 from resources.llm.openai_batch.folder import SETTLED_SECONDS, FolderProvider
 from resources.llm.openai_batch.make import make_provider
 from resources.llm.openai_batch.provider import ProviderAwayError
-from tests.assets.summaries.test_provider import PRICE, Place
 from tests.fake_batch_server import BatchServer, first_words, row_of
 from tests.lakes import Pdf
+from tests.provider_place import PRICE, Place
 from tests.summary_stage import BATCH, settings_of, short, stage_of
 
 
