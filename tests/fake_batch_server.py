@@ -61,6 +61,7 @@ class BatchServer:
     metadata: bool = True
     """Whether it keeps and tells the metadata of jobs."""
     url: str = ""
+    n_files: int = 0
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     jobs: dict[str, Sent] = field(default_factory=dict)
     paid: Counter[str] = field(default_factory=Counter)
@@ -137,7 +138,8 @@ class BatchServer:
 
     def add_file(self, name: str, data: bytes) -> str:
         with self.lock:
-            file_id = f"file-{len(self.files) + 1}"
+            self.n_files += 1
+            file_id = f"file-{self.n_files}"
             self.files[file_id] = (name, data)
             return file_id
 

@@ -83,6 +83,11 @@ class Answers:
     n_torn: int = 0
 
     @property
+    def n_lines(self) -> int:
+        """Lines that tell of a request."""
+        return len(self.by_key) + self.n_duplicate + len(self.unknown) - self.n_torn
+
+    @property
     def n_missing(self) -> int:
         """Requests that need to be asked again."""
         return sum(answer.again for answer in self.by_key.values())

@@ -243,9 +243,8 @@ class Work:
             told.note(f"{job.job}: a file of {found.job_id} is not there yet")
             return job
         output, errors = output or b"", errors or b""
-        whole = read_answers(output, errors, self.jobs.keys(job), job.model)
-        n_lines = len(whole.by_key) + whole.n_duplicate
-        if patient and whole.n_torn and n_lines < (found.n_completed or 0):
+        answered = read_answers(output, b"", self.jobs.keys(job), job.model)
+        if patient and answered.n_lines < (found.n_completed or 0):  # they are paid for
             told.note(f"{job.job}: a file of {found.job_id} is not whole yet")
             return job
         after = self._bring(job, found.state, output, errors, _missing(job, found), found.error)
