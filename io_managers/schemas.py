@@ -6,12 +6,20 @@ Not here: how rows are published (`publish.py`) or read (`resources/lake`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 
-TIMESTAMP: Final = pl.Datetime("us", "UTC")
+from io_managers.api_jobs_schema import API_JOBS
+from io_managers.table_schema import TIMESTAMP, Column, TableSchema
+from io_managers.table_schema import column as _c
+
+__all__ = [
+    "API_JOBS", "BLOCK", "BLOCK_KINDS", "BOX", "COMPLETIONS", "CONTENTS", "DOCS", "EVALS",
+    "FAILURES", "FILES", "IMAGES", "IMAGE_DATA", "MANIFEST", "PAGES", "STAGES", "SUMMARIES",
+    "TABLES", "TIMESTAMP", "USAGE", "VERSIONS", "Column", "TableSchema",
+]  # fmt: skip
+
 BOX: Final = pl.Struct(
     {"x0": pl.Float64(), "y0": pl.Float64(), "x1": pl.Float64(), "y1": pl.Float64()}
 )
@@ -44,45 +52,6 @@ BLOCK_KINDS: Final = (
     "annotation",
 )
 STAGES: Final = ("files", "pages", "images", "docs", "summaries")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its type, what it means, and whether a row may lack it."""
-
-    dtype: pl.DataType
-    description: str
-    nullable: bool = True
-
-
-@dataclass(frozen=True)
-class TableSchema:
-    """One table: what a row is, its key, its partition columns, its columns in order."""
-
-    name: str
-    row: str
-    key: tuple[str, ...]
-    columns: dict[str, Column]
-    partition_by: tuple[str, ...] = ()
-    statuses: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def polars(self) -> pl.Schema:
-        """The polars schema, columns in order."""
-        return pl.Schema({name: column.dtype for name, column in self.columns.items()})
-
-    @property
-    def data_columns(self) -> tuple[str, ...]:
-        """Columns that stand inside a Parquet file (partition columns stand in its path)."""
-        return tuple(c for c in self.columns if c not in self.partition_by)
-
-    def empty(self) -> pl.DataFrame:
-        """A frame with no rows and this table's columns."""
-        return pl.DataFrame(schema=self.polars)
-
-
-def _c(dtype: type[pl.DataType] | pl.DataType, description: str, *, null: bool = True) -> Column:
-    return Column(dtype if isinstance(dtype, pl.DataType) else dtype(), description, null)
 
 
 _STAGE_COLUMNS: Final = {
@@ -362,50 +331,6 @@ COMPLETIONS = TableSchema(
         "created_at": _c(TIMESTAMP, "when it was put into the table", null=False),
     },
     statuses={"kind": ("summary", "chunk", "reduce")},
-)
-
-API_JOBS = TableSchema(
-    "api_jobs",
-    "a step of a job at a provider's Batch API; the newest step of a job is how it stands",
-    ("job", "step"),
-    {
-        "job": _c(
-            pl.String, "our id of the job, which the provider's carries as metadata", null=False
-        ),
-        "step": _c(pl.Int32, "from 1", null=False),
-        "state": _c(
-            pl.String,
-            "intended (written before anything is sent), uploaded, submitted, ingested (it ended "
-            "and its answers are in the lake), retired (they are published)",
-            null=False,
-        ),
-        "batch": _c(pl.String, "the batch whose documents are asked about", null=False),
-        "version": _c(pl.String, "version of the stage that asks", null=False),
-        "model": _c(pl.String, "the model that is asked", null=False),
-        "holder": _c(pl.String, "the process that wrote the step: host, pid, start", null=False),
-        "provider_job": _c(pl.String, "the provider's id of the job"),
-        "input_file": _c(pl.String, "the provider's id of the file of requests"),
-        "provider_state": _c(pl.String, "completed, failed, expired, cancelled, refused or lost"),
-        "n_requests": _c(pl.Int64, "requests in the job", null=False),
-        "n_answered": _c(pl.Int64, "requests that need not be asked again"),
-        "n_missing": _c(pl.Int64, "requests without an answer, asked again in another job"),
-        "n_duplicate": _c(pl.Int64, "answers to a request beyond the first, which counts"),
-        "n_unknown": _c(pl.Int64, "lines that answer nothing that was asked, kept beside"),
-        "base_epoch": _c(pl.Int64, "epoch of the summaries that were published before", null=False),
-        "left_out": _c(pl.String, "parts of requests that the server does not take"),
-        "micro_batch": _c(pl.String, "in `usage`: what is reserved for it", null=False),
-        "reserved_calls": _c(pl.Int64, "calls that are reserved", null=False),
-        "reserved_input_tokens": _c(pl.Int64, "tokens, likewise", null=False),
-        "reserved_output_tokens": _c(pl.Int64, "tokens, likewise", null=False),
-        "reserved_usd": _c(pl.Float64, "cost, likewise; null when unknown"),
-        "reserved_at": _c(TIMESTAMP, "when it was reserved or renewed", null=False),
-        "error": _c(pl.String, "what the provider said, or what a poll met"),
-        "recorded_at": _c(TIMESTAMP, "when", null=False),
-    },
-    statuses={
-        "state": ("intended", "uploaded", "submitted", "ingested", "retired"),
-        "provider_state": ("completed", "failed", "expired", "cancelled", "refused", "lost"),
-    },
 )
 
 TABLES: Final[dict[str, TableSchema]] = {

@@ -135,6 +135,7 @@ def test_a_run_by_hand_says_what_it_waits_for_and_publishes_nothing(
     assert len(server.jobs) == 1
 
 
+@pytest.mark.slow
 def test_a_failed_document_is_tried_again_on_the_healing_schedule(
     tmp_path: Path, server: BatchServer, instance: dg.DagsterInstance
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_failed_document_is_tried_again_on_the_healing_schedule(
     assert {row["status"] for row in place.stage.rows().values()} == {"ok"}
 
 
+@pytest.mark.slow
 def test_polls_back_off_while_the_provider_is_away(
     tmp_path: Path, server: BatchServer, instance: dg.DagsterInstance
 ) -> None:
@@ -192,6 +194,7 @@ def test_a_setting_that_cannot_work_is_told(
     assert "file:///absolute/folder" in place.message
 
 
+@pytest.mark.slow
 def test_batches_from_before_are_not_paid_for_unasked(
     tmp_path: Path, server: BatchServer, instance: dg.DagsterInstance
 ) -> None:

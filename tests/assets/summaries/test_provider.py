@@ -195,6 +195,7 @@ def test_a_file_that_is_not_whole_yet_is_awaited(make: Any, server: BatchServer)
     place.all_ok(2)
 
 
+@pytest.mark.slow
 def test_requests_are_split_by_the_providers_limits(make: Any, server: BatchServer) -> None:
     place = make(*(short(i) for i in range(7)))
     place.limits = Limits(requests=3)
@@ -225,6 +226,7 @@ def test_a_job_of_too_many_tokens_waits_and_is_halved(make: Any, server: BatchSe
     place.all_ok(8)
 
 
+@pytest.mark.slow
 def test_a_job_that_does_not_pass_fails_its_documents_in_the_end(
     make: Any, server: BatchServer
 ) -> None:
@@ -268,8 +270,8 @@ def test_a_provider_that_is_down_for_a_day_loses_nothing(make: Any, server: Batc
     place.look()
     server.finish()
     server.status = 503
-    for _ in range(40):
-        place.later(minutes=45)
+    for _ in range(10):
+        place.later(hours=3)
         assert place.exchange().work.look().away is not None
         assert Books(place.stage.lake).read(place.now).held.calls == 2  # renewed within the day
     server.status = None
@@ -280,6 +282,7 @@ def test_a_provider_that_is_down_for_a_day_loses_nothing(make: Any, server: Batc
     assert place.look().state == "nothing"
 
 
+@pytest.mark.slow
 def test_the_budget_blocks_what_it_has_no_room_for(make: Any, server: BatchServer) -> None:
     place = make(*(short(i) for i in range(6)), budget_tokens="900")
     sent = place.look().submitted
