@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import dagster as dg
 
 from assets.docs.asset import docs_asset
@@ -11,11 +13,13 @@ from assets.pages.asset import pages_asset
 from assets.partitions import batches
 from assets.summaries.asset import summaries_asset
 from io_managers.delta import delta_io_manager
+from resources.lake.batches import ingested_stages
 from resources.lake.resource import lake_resource
 from resources.settings import Settings, load_settings
 from resources.telemetry.progress import Progress
 from resources.telemetry.resource import progress_resource
 from resources.workers.resource import workers_resource
+from sensors.api_jobs import api_jobs_sensor
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
 from sensors.notifications import run_sensors
@@ -23,6 +27,13 @@ from sensors.quarantine import quarantine_list_job, quarantine_release_job
 from sensors.runs import process_resource
 
 INGEST_JOB = "ingest"
+SUMMARISE_JOB = "summarise"
+_batch_job = partial(
+    dg.define_asset_job,
+    partitions_def=batches,
+    # The UI keeps every event; the terminal of `make dev` needs no line for each.
+    config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
+)
 
 
 def build_defs(
@@ -51,26 +62,35 @@ def build_defs(
         docs_asset(settings, pools=pools),
         summaries_asset(settings, pools=pools),
     ]
-    ingest = dg.define_asset_job(
+    stages = ingested_stages(settings.summariser)
+    now, later = assets[: len(stages)], assets[len(stages) :]
+    ingest = _batch_job(
         INGEST_JOB,
-        selection=dg.AssetSelection.assets(*assets),
-        partitions_def=batches,
+        selection=dg.AssetSelection.assets(*now),
         description="A batch of PDFs through every stage",
-        # The UI keeps every event; the terminal of `make dev` needs no line for each.
-        config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
+    )
+    summarise = _batch_job(
+        SUMMARISE_JOB,
+        selection=dg.AssetSelection.assets(*later),
+        description="Summaries of a batch, once its provider has answered",
     )
     maintenance = maintain_tables_job(settings)
     return dg.Definitions(
         assets=assets,
         jobs=[
             ingest,
+            *([summarise] if later else []),
             ingest_now_job(settings),
             quarantine_list_job(settings),
             quarantine_release_job(settings),
             maintenance,
         ],
         schedules=[maintain_tables_schedule(maintenance)],
-        sensors=[new_pdfs_sensor(settings, INGEST_JOB), *run_sensors(settings)],
+        sensors=[
+            new_pdfs_sensor(settings, INGEST_JOB),
+            *([api_jobs_sensor(settings, SUMMARISE_JOB)] if later else []),
+            *run_sensors(settings),
+        ],
         executor=dg.in_process_executor,
         resources={
             "settings": dg.ResourceDefinition.hardcoded_resource(settings),

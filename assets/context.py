@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import polars as pl
 
@@ -21,6 +21,22 @@ from resources.workers.pool import WorkerPool
 
 PAGES_AT_ONCE: Final = 2_000
 """Documents are read in chunks of about this many pages (40 MiB), whatever the batch holds."""
+
+
+class Place(Protocol):
+    """One batch of one lake: all that looking at it takes, without running anything."""
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+
+    @property
+    def settings(self) -> Settings:
+        """What stages are run with."""
+
+    @property
+    def batch(self) -> str:
+        """The batch."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ import dagster as dg
 
 from cli.disk_full import told_of_full_disk
 from cli.interrupts import noting_interrupts
+from cli.provider import go_through_provider
 from cli.submission import submit_all
 from cli.terminal import warn
-from definitions import INGEST_JOB, build_defs
+from definitions import INGEST_JOB, SUMMARISE_JOB, build_defs
 from io_managers.heirs import Successions
 from io_managers.schemas import STAGES
 from resources.budget.amounts import Budget
@@ -33,6 +34,7 @@ from resources.lake.batches import (
     all_batches,
     finished_batches,
     forget_requests,
+    ingested_stages,
     published_batches,
     retryable_batches,
     unfinished_batches,
@@ -114,13 +116,20 @@ def ingest(
     )
     result.covered = frozenset(all_batches(lake))
     todo = batches_to_run(lake, settings)
-    if todo:
-        job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
+    through_provider = ingested_stages(settings.summariser) != STAGES
+    if todo or through_provider:
+        definitions = build_defs(settings, progress, pools=False)
+        job = definitions.resolve_job_def(INGEST_JOB)
         with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
             add_partitions(instance, todo)
             batches = _Batches(settings, lake, instance, job, progress, result)
             batches.run_all(todo)
             batches.hand_over()
+            if through_provider:
+                batches.job = definitions.resolve_job_def(SUMMARISE_JOB)
+                go_through_provider(
+                    lake, settings, lambda: running_batches(instance), batches.publish
+                )
     return result
 
 
@@ -129,9 +138,11 @@ def batches_to_run(lake: Lake, settings: Settings) -> list[str]:
 
     A spent budget mends nothing: batches that wait for no more than that are left blocked.
     """
-    unfinished = unfinished_batches(lake)
+    stages = ingested_stages(settings.summariser)
+    unfinished = unfinished_batches(lake, stages)
     spare = {*unfinished, *blocked_batches(Books(lake), Budget.of(settings)).waiting}
-    return unfinished + [batch for batch in retryable_batches(lake) if batch not in spare]
+    mendable = retryable_batches(lake, stages=stages)
+    return unfinished + [batch for batch in mendable if batch not in spare]
 
 
 def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
@@ -195,8 +206,16 @@ class _Batches:
             self.run_all(todo)
 
     def _is_done(self, batch: str) -> bool:
-        finished = batch in finished_batches(self.lake, [batch])
-        return finished and batch not in retryable_batches(self.lake, at_once=True)
+        finished = batch in finished_batches(self.lake, [batch], self.stages)
+        return finished and not self._is_mendable(batch)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """What the run of a batch goes through."""
+        return ingested_stages(self.settings.summariser)
+
+    def _is_mendable(self, batch: str) -> bool:
+        return batch in retryable_batches(self.lake, at_once=True, stages=self.stages)
 
     def _show_waiting(self, batches: Sequence[str]) -> None:
         published = [published_batches(self.lake, stage, batches) for stage in STAGES]
@@ -215,13 +234,22 @@ class _Batches:
                     return False
                 self.result.failed_runs[batch] = error
                 return True
-            if batch not in retryable_batches(self.lake, at_once=True):
+            if not self._is_mendable(batch):
                 break
             if batch in running_batches(self.instance):
                 return False
         # Healing is for batches that nobody looks after: what a person asked for starts it anew.
         forget_requests(self.lake, batch)
         return True
+
+    def publish(self, batch: str) -> bool:
+        """One run of a batch whose provider has answered; whether it went well."""
+        add_partitions(self.instance, [batch])
+        self.result.runs += 1
+        error = self._run(batch)
+        if error is not None:
+            self.result.failed_runs[batch] = error
+        return error is None
 
     def _run(self, batch: str) -> str | None:
         """One run of a batch; returns why it failed, if it did."""

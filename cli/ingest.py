@@ -19,10 +19,11 @@ from cli.options import JsonOption, LakeOption
 from cli.progress import shown_progress
 from cli.submission import submit_all
 from cli.terminal import say, say_json, warn
+from resources.lake.at_provider import AtProvider, at_provider
 from resources.lake.jobs import new_job_id
 from resources.lake.lake import Lake
 from resources.lake.pause import paused
-from resources.lake.states import files_states
+from resources.lake.states import LakeStates
 from resources.settings import Settings, absolute_location, load_settings
 from resources.telemetry.memory import peak_memory_mib
 
@@ -63,7 +64,8 @@ def ingest(
     with shown_progress(as_json=as_json) as progress:
         result = run_ingest(settings, locations, progress, job_id)
     table = Lake(settings.lake, settings.storage_options)
-    states = files_states(table, running_batches(settings))
+    told = LakeStates(table, running_batches(settings))
+    states, provider = told.files, at_provider(table, told)
     counts = _counts(states)
     report: dict[str, Any] = {
         "lake": settings.lake,
@@ -76,15 +78,18 @@ def ingest(
         "runs": result.runs,
         "failed_runs": result.failed_runs,
         "states": counts,
+        "provider": provider.as_dict() if provider.jobs else None,
         "peak_memory_mb": round(peak_memory_mib()),
     }
     if as_json:
         say_json(report)
     else:
-        _say(report)
+        _say(report, provider)
     for batch, error in result.failed_runs.items():
         warn(f"{batch}: {error}")
-    ours = _counts(states.filter(pl.col("batch").is_in(list(result.covered))))
+    # What waits for the provider is nothing that this command could not do.
+    away = (pl.col("state") == "waiting") & pl.col("batch").is_in(list(provider.batches))
+    ours = _counts(states.filter(pl.col("batch").is_in(list(result.covered)) & ~away))
     raise typer.Exit(ExitCode.CANNOT_GO_ON if result.failed_runs else of_states(ours))
 
 
@@ -129,7 +134,7 @@ def _counts(states: pl.DataFrame) -> dict[str, int]:
     return {row["state"]: row["len"] for row in states.group_by("state").len().to_dicts()}
 
 
-def _say(report: dict[str, Any]) -> None:
+def _say(report: dict[str, Any], provider: AtProvider) -> None:
     say(
         f"{report['seen']} PDFs seen, {report['taken']} new in {len(report['batches'])} batches, "
         f"{report['runs']} runs"
@@ -138,7 +143,10 @@ def _say(report: dict[str, Any]) -> None:
         say(f"batches: {', '.join(report['batches'])}")
     states = ", ".join(f"{n} {state}" for state, n in sorted(report["states"].items()))
     say(f"files: {states}")
-    if report["states"].get("waiting") and not report["failed_runs"]:
+    if provider.jobs:
+        say(provider.message)
+        say("their summaries come with make dev, or when quire ingest is called again later")
+    elif report["states"].get("waiting") and not report["failed_runs"]:
         say("what waits is tried again by the next quire ingest, or later by make dev")
     if report["waiting"]:
         say(f"{report['waiting']} are still being written: run again, or leave them to make dev")

@@ -18,6 +18,7 @@ from cli.exit_codes import of_states
 from cli.options import JsonOption, LakeOption, Opened, open_lake
 from cli.terminal import say, say_json, say_table
 from resources.errors import QuireError, SettingError
+from resources.lake.at_provider import at_provider
 from resources.lake.pause import paused
 from resources.lake.states import STATES, LakeStates
 from resources.lake.summary import Summary, stale_rows, summary
@@ -85,10 +86,13 @@ def status(
 
 
 def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -> None:
-    """The summary, what models cost, the batches, and whether the sensor is paused."""
+    """The summary, models' costs, what is at a provider, batches, whether the sensor is paused."""
     _say_summary(told)
     if batch is None:
         spending.say_spending(opened, told.documents["blocked"])
+    provider = at_provider(opened.lake, states)
+    if provider.jobs and (batch is None or batch in provider.batches):
+        say(provider.message)
     _say_batches(states, batch)
     held = paused(opened.lake)
     if held is not None:
@@ -161,6 +165,7 @@ def _as_json(
         **told.as_dict(),
         "unfinished_batches": open_batches.to_dicts(),
         "spending": spending.as_json(opened),
+        "provider": at_provider(opened.lake, states).as_dict(),
         "paused": None if (held := paused(opened.lake)) is None else asdict(held),
     }
     if listed is not None:

@@ -214,6 +214,13 @@ def _fold(lake: Lake, folder: str) -> int:
     return n
 
 
+class OnlyRead(Completions):
+    """The kept answers, to which nothing is added."""
+
+    def put(self, kept: Kept) -> None:
+        """Nothing: whoever publishes keeps it."""
+
+
 def _heads(lake: Lake, table: DeltaTable | None) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """The leading bytes of every key in the table, sorted."""
     if table is None:

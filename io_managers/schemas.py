@@ -6,12 +6,20 @@ Not here: how rows are published (`publish.py`) or read (`resources/lake`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 
-TIMESTAMP: Final = pl.Datetime("us", "UTC")
+from io_managers.api_jobs_schema import API_JOBS
+from io_managers.table_schema import TIMESTAMP, Column, TableSchema
+from io_managers.table_schema import column as _c
+
+__all__ = [
+    "API_JOBS", "BLOCK", "BLOCK_KINDS", "BOX", "COMPLETIONS", "CONTENTS", "DOCS", "EVALS",
+    "FAILURES", "FILES", "IMAGES", "IMAGE_DATA", "MANIFEST", "PAGES", "STAGES", "SUMMARIES",
+    "TABLES", "TIMESTAMP", "USAGE", "VERSIONS", "Column", "TableSchema",
+]  # fmt: skip
+
 BOX: Final = pl.Struct(
     {"x0": pl.Float64(), "y0": pl.Float64(), "x1": pl.Float64(), "y1": pl.Float64()}
 )
@@ -44,45 +52,6 @@ BLOCK_KINDS: Final = (
     "annotation",
 )
 STAGES: Final = ("files", "pages", "images", "docs", "summaries")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its type, what it means, and whether a row may lack it."""
-
-    dtype: pl.DataType
-    description: str
-    nullable: bool = True
-
-
-@dataclass(frozen=True)
-class TableSchema:
-    """One table: what a row is, its key, its partition columns, its columns in order."""
-
-    name: str
-    row: str
-    key: tuple[str, ...]
-    columns: dict[str, Column]
-    partition_by: tuple[str, ...] = ()
-    statuses: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def polars(self) -> pl.Schema:
-        """The polars schema, columns in order."""
-        return pl.Schema({name: column.dtype for name, column in self.columns.items()})
-
-    @property
-    def data_columns(self) -> tuple[str, ...]:
-        """Columns that stand inside a Parquet file (partition columns stand in its path)."""
-        return tuple(c for c in self.columns if c not in self.partition_by)
-
-    def empty(self) -> pl.DataFrame:
-        """A frame with no rows and this table's columns."""
-        return pl.DataFrame(schema=self.polars)
-
-
-def _c(dtype: type[pl.DataType] | pl.DataType, description: str, *, null: bool = True) -> Column:
-    return Column(dtype if isinstance(dtype, pl.DataType) else dtype(), description, null)
 
 
 _STAGE_COLUMNS: Final = {
@@ -380,6 +349,7 @@ TABLES: Final[dict[str, TableSchema]] = {
         EVALS,
         USAGE,
         COMPLETIONS,
+        API_JOBS,
     )
 }
 """Every table by name, in the order that the data flows."""

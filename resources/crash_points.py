@@ -34,6 +34,18 @@ POINTS: Final = (
     "publish.before_usage",
     "usage.after_file",
 )
+JOB_POINTS: Final = (
+    "api_jobs.requests_put",
+    "api_jobs.intended",
+    "api_jobs.after_upload",
+    "api_jobs.uploaded",
+    "api_jobs.after_create",
+    "api_jobs.submitted",
+    "api_jobs.answers_put",
+    "api_jobs.settled",
+    "api_jobs.ingested",
+)
+"""The same of jobs at a provider's Batch API, which not every ingestion has."""
 _reached: Counter[str] = Counter()
 
 

@@ -16,6 +16,7 @@ from resources.errors import SettingError
 from resources.lake.batches import (
     all_batches,
     finished_batches,
+    ingested_stages,
     note_interrupted,
     record_request,
     retryable_batches,
@@ -41,6 +42,7 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
     # One for all ticks: of a lake in a bucket it keeps the tables that it opened.
     lake = Lake(settings.lake, settings.storage_options)
     books = Books(lake)
+    stages = ingested_stages(settings.summariser)
 
     @dg.sensor(
         name="new_pdfs",
@@ -58,13 +60,17 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         _end_lost(context, lake)
         running = running_batches(context.instance)
         batches = all_batches(lake)
-        finished = finished_batches(lake, batches)
-        unfinished = [batch for batch in batches if batch not in finished]
+        begun = finished_batches(lake, batches, stages)
+        finished = finished_batches(lake, begun)
+        unfinished = [batch for batch in batches if batch not in begun]
         room, stuck = room_for(lake, unfinished, running, settings.max_batches)
         message, made = _take(context, lake, settings, room)
         blocked = blocked_batches(books, Budget.of(settings))
-        retryable = [batch for batch in retryable_batches(lake) if batch not in blocked.waiting]
-        wanted = asks(lake, [*unfinished, *made], retryable, running, payable=blocked.payable)
+        open_ones = [batch for batch in retryable_batches(lake) if batch not in blocked.waiting]
+        mendable = set(retryable_batches(lake, stages=stages))  # what a run of ours may mend
+        retryable = [batch for batch in open_ones if batch in mendable]
+        payable = blocked.payable & mendable
+        wanted = asks(lake, [*unfinished, *made], retryable, running, payable=payable)
         add_partitions(context.instance, [*unfinished, *made, *(ask.batch for ask in wanted)])
         requests = []
         for ask in wanted:
@@ -72,7 +78,7 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
             reach("run.before_start")
             tags = {"quire/source": "new_pdfs", _PRIORITY: str(ask.priority), **NO_RUN_RETRIES}
             requests.append(dg.RunRequest(partition_key=ask.batch, tags=tags))
-        settled = finished - {*retryable, *running} - pinned(lake)
+        settled = finished - {*open_ones, *running} - pinned(lake)
         retire_partitions(context.instance, retired(batches, settled))
         message += f"; {len(running)} batches in runs, {len(requests)} runs asked for"
         if blocked.waiting:

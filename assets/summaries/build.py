@@ -13,7 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from assets.answers import fault_of
-from assets.context import StageContext, digest, owned_documents
+from assets.context import Place, StageContext, digest, owned_documents
 from assets.items import do_documents
 from assets.summaries.model import model_records
 from assets.versions import stage_version
@@ -68,17 +68,20 @@ def build_summaries(context: StageContext) -> Staged:
     return run.finish()
 
 
-def documents_to_do(context: StageContext) -> list[str]:
+def documents_to_do(context: Place) -> list[str]:
     """Documents of a batch that have no current summary and are not in quarantine.
 
     What a run of the stage would do, told without beginning one.
     """
     lake, batch = context.lake, context.batch
     version = stage_version("summaries", context.settings).name
-    inputs = _inputs(lake.read("docs", _INPUT[:3], batch=batch))
+    documents = lake.read("docs", _INPUT[:3], batch=batch)
+    inputs = _inputs(documents)
+    failed = documents.filter(pl.col("status") == "failed")["doc_id"]
+    final = pl.col("error_class").is_null() | pl.col("doc_id").is_in(failed.to_list())
     rows = lake.read(
         "summaries", ["doc_id", "version", "input_sha256", "error_class"], batch=batch
-    ).filter(pl.col("error_class").is_null() & (pl.col("version") == version))
+    ).filter(final & (pl.col("version") == version))
     current = set(rows.select("doc_id", "input_sha256").iter_rows())
     given_up = lake.read("failures", ["doc_id", "stage", "version", "quarantined"], batch=batch)
     given_up = given_up.filter(

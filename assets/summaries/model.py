@@ -12,24 +12,26 @@ from typing import Any, Final
 
 import polars as pl
 
-from assets.context import StageContext
+from assets.context import Place, StageContext
 from assets.summaries.asking import Asking
 from assets.summaries.documents import Document
 from assets.summaries.generate import Generating
 from assets.summaries.prompt import Limits
 from assets.summaries.similar import groups_of, in_groups, signature
-from io_managers.completions import Completions
+from io_managers.completions import Completions, OnlyRead
 from io_managers.intents import Intents
 from io_managers.stage_run import StageRun
-from resources.budget.engine import BudgetedEngine, budgeted
+from resources.budget.engine import budgeted
 from resources.budget.ledger import Spender
 from resources.errors import ErrorClass
 from resources.llm.base import Engine, Request
 from resources.llm.make import make_engine
+from resources.llm.openai_batch.engine import OpenAIBatchEngine
 from resources.summariser.base import SummaryRecord
 
 DOCUMENTS_AT_ONCE: Final = 32
 """Documents of which the text is held, and the kept answers are looked up together."""
+BATCH_API: Final = "openai_batch"
 _INPUT: Final = ("doc_id", "status", "markdown")
 
 
@@ -60,13 +62,20 @@ def model_records(
     completions.fold()
 
 
-def _paid_engine(context: StageContext, run: StageRun) -> BudgetedEngine:
-    """The engine of the settings, under the lake's budget; its calls are booked in `usage`."""
+def _paid_engine(context: StageContext, run: StageRun) -> Engine:
+    """The engine of the settings, under the lake's budget; its calls are booked in `usage`.
+
+    That of a Batch API makes none: its jobs were booked when they were sent and brought home.
+    """
+    if context.settings.summariser == BATCH_API:
+        from assets.summaries.provider import answered_engine
+
+        return answered_engine(context)
     spender = Spender(run.run_id, run.stage, context.batch, run.version)
     return budgeted(make_engine(context.settings), context.lake, context.settings, spender)
 
 
-def pending_requests(context: StageContext, engine: Engine, todo: Sequence[str]) -> list[Request]:
+def pending_requests(context: Place, engine: Engine, todo: Sequence[str]) -> list[Request]:
     """What has to be asked now for these documents, all that kept answers answer left out.
 
     Long documents need more when these are answered, and so may documents whose answers cannot be
@@ -81,7 +90,24 @@ def pending_requests(context: StageContext, engine: Engine, todo: Sequence[str])
     return Generating(completions, _windows(context, _asking(context, engine), todo)).pending()
 
 
-def _asking(context: StageContext, engine: Engine) -> Asking:
+def unanswered_requests(
+    context: Place, engine: OpenAIBatchEngine, todo: Sequence[str]
+) -> dict[str, Request]:
+    """What has to be asked for these documents beyond what the engine has answers to, by key.
+
+    Its answers are judged, so that questions that follow from them are among these. Nothing is
+    kept: that is for the run that publishes, whose rows say what each document cost.
+    """
+    engine.unanswered = {}
+    windows = _windows(context, _asking(context, engine), todo)
+    generating = Generating(OnlyRead(context.lake, context.batch), windows)
+    for _ in generating.run(engine):
+        pass  # a document without all answers has no record that counts
+    found, engine.unanswered = engine.unanswered, None
+    return found
+
+
+def _asking(context: Place, engine: Engine) -> Asking:
     return Asking(engine, Limits(context.settings.summary_tokens))
 
 
@@ -104,9 +130,7 @@ def _given_up(intents: Intents, asking: Asking, todo: Sequence[str]) -> Iterator
             yield Document(name, asking, {}).left(ErrorClass.INTERRUPTED, error)
 
 
-def _windows(
-    context: StageContext, asking: Asking, todo: Sequence[str]
-) -> Iterator[list[Document]]:
+def _windows(context: Place, asking: Asking, todo: Sequence[str]) -> Iterator[list[Document]]:
     """The documents some at a time, those that are alike one after another."""
     signatures = {
         row["doc_id"]: signature(row["markdown"] or "")
@@ -118,7 +142,7 @@ def _windows(
         yield [Document(row["doc_id"], asking, row, groups.get(row["doc_id"], "")) for row in rows]
 
 
-def _rows(context: StageContext, todo: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+def _rows(context: Place, todo: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
     """Rows of `docs` in the order that is asked for, some at a time."""
     for first in range(0, len(todo), DOCUMENTS_AT_ONCE):
         chunk = list(todo[first : first + DOCUMENTS_AT_ONCE])

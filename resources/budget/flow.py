@@ -304,7 +304,7 @@ class Flow:
                 model=self.owner.model,
                 attempts=0,
                 error_class=ErrorClass.BUDGET,
-                error=_why(self.owner.ledger.budget, self.left or Left(), expected),
+                error=why_blocked(self.owner.ledger.budget, self.left or Left(), expected),
             )
         )
 
@@ -321,7 +321,7 @@ class Flow:
         )
 
 
-def _why(budget: Budget, left: Left, expected: Amount) -> str:
+def why_blocked(budget: Budget, left: Left, expected: Amount) -> str:
     """Which limit was met, and what mends it."""
     said, names = [], []
     if budget.usd is not None and not Left(usd=left.usd).takes(expected):

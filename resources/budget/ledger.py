@@ -136,6 +136,7 @@ class Ledger:
         *,
         owed: Amount = NOTHING,
         lost: Amount = NOTHING,
+        share: float = SHARE,
     ) -> Grant:
         """Settle micro-batches and reserve the next one, in one commit.
 
@@ -144,6 +145,7 @@ class Ledger:
             needs: What calls are expected to cost, each by itself, in order.
             owed: What calls of reservations that stay are known to cost beyond them.
             lost: What calls may have cost that nobody will hear of; held for a day.
+            share: Of what is left, the most that is taken beyond a first call.
 
         Raises:
             SettingError: There is a budget of money, and a call has no price.
@@ -168,7 +170,7 @@ class Ledger:
                     return grant
                 self.lake.delete(f"{USAGE.name}/{file.path}")
             left = self._left(standing, settled, owed).minus(lost)
-            grant = replace(self._grant(mine, left, needs), lost=also)
+            grant = replace(self._grant(mine, left, needs, share), lost=also)
             rows = [self._row("settled", held.micro_batch, actual) for held, actual in settled]
             rows += [
                 self._row("reserved", held.micro_batch, held.amount)
@@ -213,11 +215,11 @@ class Ledger:
             left = left.minus(actual)
         return left
 
-    def _grant(self, name: str, left: Left, needs: Sequence[Amount]) -> Grant:
+    def _grant(self, name: str, left: Left, needs: Sequence[Amount], share: float) -> Grant:
         """The longest run of calls that fits; after the first only within a share."""
         total, n = NOTHING, 0
         for need in needs:
-            if not left.takes(total + need, SHARE if n else 1.0):
+            if not left.takes(total + need, share if n else 1.0):
                 break
             total, n = total + need, n + 1
         if not n:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -57,10 +57,20 @@ def published_batches(lake: Lake, stage: str, batches: Iterable[str]) -> set[str
     return found.all
 
 
-def finished_batches(lake: Lake, batches: Collection[str]) -> set[str]:
-    """Batches that every stage has published, by the marks in the tables and nothing else."""
+def ingested_stages(summariser: str) -> tuple[str, ...]:
+    """The stages that the run of a batch goes through.
+
+    Where a provider's Batch API answers hours later, the summaries have a run of their own then.
+    """
+    return STAGES[:-1] if summariser == "openai_batch" else STAGES
+
+
+def finished_batches(
+    lake: Lake, batches: Collection[str], stages: Sequence[str] = STAGES
+) -> set[str]:
+    """Batches that these stages have published, by the marks in the tables and nothing else."""
     done = set(batches)
-    for stage in STAGES:
+    for stage in stages:
         found = _published(lake, stage, done)
         done = found.all
         if found.looked_up:
@@ -110,14 +120,16 @@ def _remember(lake: Lake, stage: str, found: _Published) -> None:
     lake.put(f"_quire/marks/{stage}.json", json.dumps(value).encode())
 
 
-def unfinished_batches(lake: Lake) -> list[str]:
-    """Batches that some stage has not published, oldest first."""
+def unfinished_batches(lake: Lake, stages: Sequence[str] = STAGES) -> list[str]:
+    """Batches that some of these stages has not published, oldest first."""
     batches = all_batches(lake)
-    done = finished_batches(lake, batches)
+    done = finished_batches(lake, batches, stages)
     return [batch for batch in batches if batch not in done]
 
 
-def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
+def retryable_batches(
+    lake: Lake, *, at_once: bool = False, stages: Sequence[str] = STAGES
+) -> list[str]:
     """Batches that another run may mend, oldest first.
 
     They have a failure that is not final, or a document to hand over or to take over because its
@@ -127,11 +139,14 @@ def retryable_batches(lake: Lake, *, at_once: bool = False) -> list[str]:
         lake: Where the failures are.
         at_once: Only those that a run right now may mend: a server that refuses more, an empty
             budget or a host that died need time, or somebody.
+        stages: Only failures of these. Documents move while files are read, in no other stage.
     """
-    failures = lake.read("failures", ["batch", "quarantined", "error_class"])
-    failures = failures.filter(~pl.col("quarantined"))
+    failures = lake.read("failures", ["batch", "stage", "quarantined", "error_class"])
+    failures = failures.filter(~pl.col("quarantined") & pl.col("stage").is_in(list(stages)))
     if at_once:
         failures = failures.filter(~pl.col("error_class").is_in([str(c) for c in NOT_CHARGED]))
+    if "files" not in stages:
+        return sorted(set(failures["batch"]))
     moving = Successions(lake).due()["batch"]
     return sorted({*failures["batch"], *moving, *lake.names(MOVING)})
 

@@ -18,7 +18,7 @@ from resources.lake.lake import Lake
 
 READ_ORDER: Final = (
     "summaries", "docs", "images", "image_data", "pages", "files", "contents", "manifest",
-    "failures", "versions", "evals", "usage", "completions",
+    "failures", "versions", "evals", "usage", "completions", "api_jobs",
 )  # fmt: skip
 """Opened against the flow: what a row refers to is then never older than the row, though runs
 publish while the audit reads."""

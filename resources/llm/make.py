@@ -30,7 +30,11 @@ def make_engine(settings: Settings) -> Engine:
         from resources.llm.openai.engine import make
 
         return make(settings)
+    if settings.summariser == "openai_batch":
+        from resources.llm.openai_batch.engine import make as make_batch
+
+        return make_batch(settings)
     raise SettingError(
-        f"QUIRE_SUMMARISER={settings.summariser} is not in this version of Quire: "
-        "use extractive, transformers or openai"
+        f"QUIRE_SUMMARISER={settings.summariser} names no language model: "
+        "use transformers, openai or openai_batch"
     )

@@ -76,7 +76,7 @@ class Discovery:
 
     def tokenizer(self) -> Count | None:
         """What counts tokens as the model does, None where nothing does; it gives None if lost."""
-        local = _local_tokenizer(self._model)
+        local = local_tokenizer(self._model)
         if local is not None:
             return local
         for count in (self._count_messages, self._count_prompt, self._count_content):
@@ -193,7 +193,7 @@ def _object(answer: httpx.Response) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _local_tokenizer(model: str) -> Count | None:
+def local_tokenizer(model: str) -> Count | None:
     """The tokenizer of a model that is a folder on this machine, where `tokenizers` is there."""
     path = Path(model).expanduser() / "tokenizer.json"
     if not path.is_file():

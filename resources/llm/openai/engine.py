@@ -32,6 +32,16 @@ _REMEMBERED: Final = 4_096
 _LOG: Final = logging.getLogger(__name__)
 
 
+def version_inputs(model: str, revision: str | None) -> dict[str, str]:
+    """What changes the answers of a server's model, in whatever way it is asked there."""
+    return {
+        "engine": "openai",
+        "protocol": _PROTOCOL,
+        "model": model,
+        "revision": revision or "",
+    }
+
+
 class OpenAIEngine:
     """A model behind a server. One `generate` at a time."""
 
@@ -124,12 +134,7 @@ class OpenAIEngine:
 
     def version_inputs(self) -> Mapping[str, str]:
         """Model, revision and how it is asked. Not the address: the same model may move."""
-        return {
-            "engine": self.name,
-            "protocol": _PROTOCOL,
-            "model": self._model,
-            "revision": self._revision or "",
-        }
+        return version_inputs(self._model, self._revision)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of rendered messages: by the server's tokenizer, else estimated from above.

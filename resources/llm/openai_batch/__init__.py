@@ -1,0 +1,1 @@
+"""Language models through a provider's Batch API: jobs that take hours and cost less."""
