@@ -20,6 +20,7 @@ from assets.evals.measures.matching import matched
 from assets.evals.measures.plausible import judged_words
 from assets.evals.measures.words import plain, quoted, words_of, words_of_plain
 from assets.pages.routing.soundness import unsound_share
+from resources.summariser.language import guess_language
 
 MIN_WORDS: Final = 10
 """Of fewer words a share says nothing: one odd name would be a tenth of them."""
@@ -59,11 +60,13 @@ def page_alone(
 
 
 def _unknown(text: str) -> list[Measure]:
-    judged = list(judged_words(text))
+    # Where the language cannot be told, too few of its words are: English that is not read well.
+    english = guess_language(text) in ("en", None)
+    judged = list(judged_words(plain(text), english=english))
     if len(judged) < MIN_WORDS:
         return []
     odd = [word for word, is_word in judged if not is_word]
-    said = f"{len(odd)} of {len(judged)} words are none: {quoted(' '.join(odd[:_SAID]))}"
+    said = f"{len(odd)} of {len(judged)} words look like none: {quoted(' '.join(odd[:_SAID]))}"
     return [Measure("unknown_words", len(odd) / len(judged), said if odd else "")]
 
 
