@@ -99,7 +99,13 @@ def _alike(lost: Sequence[str], candidates: Sequence[str]) -> Iterator[tuple[str
 
     if not lost or not candidates:
         return
-    likeness = cdist(lost, candidates, scorer=Levenshtein.normalized_similarity, dtype=np.float32)
+    likeness = cdist(
+        lost,
+        candidates,
+        scorer=Levenshtein.normalized_similarity,
+        processor=str.casefold,  # capitals for small letters are misread as well
+        dtype=np.float32,
+    )
     lengths = np.array([len(word) for word in lost])[:, None]
     single = (lengths == 1) & (np.array([len(word) for word in candidates])[None, :] == 1)
     least = np.where(lengths <= SHORT, MIN_ALIKE_SHORT, MIN_ALIKE)

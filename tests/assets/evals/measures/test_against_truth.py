@@ -144,6 +144,12 @@ def test_words_without_their_spaces_are_misread_not_missing() -> None:
     assert errors(joined, page)["words_invented"] == 0
 
 
+def test_words_in_capitals_are_misread_not_missing() -> None:
+    found = errors("The case of Smith vs Jones", "THE CASE OF SMITH VS JONES")
+    assert found["words_missing"] == found["words_invented"] == 0
+    assert found["wer"] == 1
+
+
 def test_a_lost_line_is_missing_in_a_script_without_spaces() -> None:
     lines = [
         "港湾局の報告によると船が入港し",
