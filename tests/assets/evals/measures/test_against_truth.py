@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -133,6 +134,28 @@ def test_each_repeat_is_an_error_more(which: int) -> None:
     once = damage.repeat_paragraph(page, which)
     twice = damage.repeat_paragraph(once, which)
     assert 0 < errors(page, once)["repeated"] < errors(page, twice)["repeated"]
+
+
+def _changed(change: Callable[[str, float], str], share: float, page: str, _: int) -> str:
+    return change(page, share)
+
+
+@pytest.mark.parametrize(
+    ("metric", "change"),
+    [
+        ("words_missing", lambda page, share: damage.drop_share([page], share, seed=1)[0]),
+        ("words_invented", lambda page, share: damage.invent_lines(page, share, seed=1)),
+        ("cer", lambda page, share: damage.noise(page, share, seed=1)),
+        ("wer", lambda page, share: damage.noise(page, share, seed=1)),
+    ],
+)
+def test_more_of_a_damage_is_more_of_its_error(
+    metric: str, change: Callable[[str, float], str]
+) -> None:
+    means = [
+        mean_errors(partial(_changed, change, share))[metric] for share in (0.05, 0.1, 0.2, 0.4)
+    ]
+    assert 0 < means[0] < means[1] < means[2] < means[3]
 
 
 def test_words_without_their_spaces_are_misread_not_missing() -> None:
