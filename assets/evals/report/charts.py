@@ -23,7 +23,7 @@ from resources.report.escaping import safe
 SERIES: Final = 8
 """Colours and shapes that can be told apart; a further series has the last of them."""
 _TICKS: Final = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_NEAR: Final = 9.0
+_NEAR: Final = 13.0
 """Per cent of the width that a tick's words take."""
 
 

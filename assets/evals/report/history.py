@@ -6,7 +6,7 @@ Here: HTML. Not here: this run's own numbers (`sections.py`), or drawing (`chart
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from assets.evals.base import Result, Suite
@@ -66,7 +66,8 @@ def _left_out(report: Report, runs: Sequence[Past]) -> str:
     missing = len({past.run_id for past in report.history} - {past.run_id for past in runs})
     if not missing:
         return ""
-    told = f"{counted(missing, 'earlier run')} over another golden set, or older, not shown."
+    runs_told = f"{counted(missing, 'earlier run')} over another golden set"
+    told = f"Not shown: {runs_told}, or older than the last {_RUNS}."
     return f'<p class="soft">{told}</p>'
 
 
@@ -97,15 +98,47 @@ def cost_html(report: Report) -> str:
             series = _costs(report, metric, (s for s in newest.values() if s.stage == stage), unit)
             if series and any(point.x > 0 for points in series.values() for point in points):
                 name = f"{stage}: {metric[1]} against {what}"
+                names = [engine for engine in numbers if engine in series]
                 charts.append(
                     f"<figure><figcaption>{safe(name)}</figcaption>"
                     f"{scatter(series, numbers, unit, name)}"
-                    f'<ul class="legend">{key(series, numbers)}</ul></figure>'
+                    f'<ul class="legend">{key(names, numbers)}</ul></figure>'
                 )
     if not charts:
         return '<p class="soft">No version was timed or paid for.</p>'
-    said = "Lower is more accurate, further left is cheaper; a point is a version at its last run."
-    return f'<p class="soft">{said}</p><div class="charts">{"".join(charts)}</div>'
+    said = "Lower is more accurate, further left is cheaper. A point is a version at its last run."
+    return (
+        f'<p class="soft">{said}</p><div class="charts">{"".join(charts)}</div>{_versions(newest)}'
+    )
+
+
+def _versions(newest: Mapping[str, Seen]) -> str:
+    """The points of the charts as a table."""
+    body = "".join(
+        f"<tr><td>{safe(seen.version)}</td>"
+        f'<td class="n">{_number(seen.seconds)}</td><td class="n">{_number(seen.usd)}</td>'
+        f"<td>{safe(_means(seen))}</td></tr>"
+        for seen in newest.values()
+        if seen.stage in TELLING
+    )
+    return (
+        f"<details><summary>These versions as a table</summary><table><thead><tr><th>version</th>"
+        '<th class="n">s a page</th><th class="n">USD a document</th><th>errors</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></details>"
+    )
+
+
+def _means(seen: Seen) -> str:
+    telling = (
+        f"{metric} ({suite}) {percent(value)}"
+        for (suite, metric), value in seen.means.items()
+        if metric in TELLING[seen.stage]
+    )
+    return ", ".join(telling)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
 
 
 def _telling(stage: str, every: Iterable[Seen]) -> tuple[Suite, str] | None:

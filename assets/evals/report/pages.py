@@ -12,7 +12,7 @@ from typing import Final
 
 from assets.evals.base import PageReading, Result
 from assets.evals.report.charts import percent
-from assets.evals.report.content import Pictures, Report
+from assets.evals.report.content import DOCUMENT, SUMMARY, Pictures, Report
 from assets.evals.report.rows import Line, Row, rows_of, stretches
 from assets.evals.report.words import LIMIT, Piece
 from assets.evals.report.worst import PagePair, told
@@ -51,7 +51,7 @@ def pages_html(report: Report, pairs: Sequence[PagePair]) -> str:
 
 def _pair(report: Report, pair: PagePair, place: int, picture: str) -> str:
     number = pair.key[1]
-    what = f"page {number}" if number else "summary"
+    what = {SUMMARY: "summary", DOCUMENT: "whole document"}.get(number, f"page {number}")
     doc = f'<code title="{safe(pair.key[0])}">{safe(pair.key[0][:12])}</code>'
     worse = "".join(f"<li>{safe(told(one))}</li>" for one in pair.worse[:_WORSE])
     columns = "beside" if picture else "beside alone"
@@ -77,18 +77,18 @@ def _words(report: Report, pair: PagePair) -> str:
 
 
 def _picture(pictures: Pictures, pair: PagePair, place: int, left: int) -> tuple[str, int]:
-    """The page's picture while there is room for it; a summary has none, and needs none."""
+    """The page's picture while there is room for it; what is of no one page has none."""
     data = pictures.images.get(pair.key)
     if data is not None and len(data) <= left:
         source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
         alt = f"page {pair.key[1]} of {pair.file_name}"
         html = (
             f'<figure class="sheet"><input type="checkbox" id="zoom-{place}">'
-            f'<label for="zoom-{place}"><img src="{source}" alt="{safe(alt)}">Enlarge or shrink'
-            "</label></figure>"
+            f'<label for="zoom-{place}"><img src="{source}" alt="{safe(alt)}"><span>'
+            "Enlarge or shrink</span></label></figure>"
         )
         return html, left - len(data)
-    if pair.key[1] == 0:
+    if pair.key[1] <= 0:
         return "", left
     reason = pictures.reasons.get(pair.key, _NO_PICTURE)
     if data is not None:

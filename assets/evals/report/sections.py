@@ -18,7 +18,7 @@ from assets.evals.report.charts import (
     dots,
     percent,
 )
-from assets.evals.report.content import Report, Row, metric_rows
+from assets.evals.report.content import Report, Row, mean_of, metric_rows
 from resources.report.escaping import chip, counted, safe
 
 _REASONS: Final = 12
@@ -190,13 +190,15 @@ def _by_engine(report: Report) -> list[tuple[str, str, int, float | None, float 
                 engine = page.engine or page.source
                 found[engine, metric][which].append(r.value)
     return [
-        (engine, metric, max(len(old), len(new)), _mean(old), _mean(new))
+        (
+            engine,
+            metric,
+            max(len(old), len(new)),
+            mean_of(old) if old else None,
+            mean_of(new) if new else None,
+        )
         for (engine, metric), (old, new) in sorted(found.items())
     ]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def commands_html(report: Report) -> str:
