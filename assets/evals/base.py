@@ -246,6 +246,7 @@ class EvalRun:
         verdicts: One per stage whose version had to be judged.
         seconds: Wall-clock seconds of the whole run.
         cost_usd: What models cost.
+        notes: What could not be compared, and why; one sentence each.
     """
 
     run_id: str
@@ -258,3 +259,4 @@ class EvalRun:
     verdicts: tuple[Verdict, ...] = ()
     seconds: float = 0.0
     cost_usd: float | None = 0.0
+    notes: tuple[str, ...] = ()

@@ -127,7 +127,8 @@ def _plain(value: object) -> str:
 def _run(held: dict[str, Any]) -> EvalRun:
     verdicts = tuple(_verdict(verdict) for verdict in held["verdicts"])
     started = datetime.fromisoformat(held["started_at"])
-    return EvalRun(**{**_known(EvalRun, held), "verdicts": verdicts, "started_at": started})
+    values = {"verdicts": verdicts, "started_at": started, "notes": tuple(held.get("notes", ()))}
+    return EvalRun(**{**_known(EvalRun, held), **values})
 
 
 def _verdict(held: dict[str, Any]) -> Verdict:
@@ -167,11 +168,13 @@ class Reading:
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def keep_readings(lake: Lake, run_id: str, which: str, reading: Reading, found: Readings) -> None:
-    """Keep texts of pages and documents of one side of a run (`golden-new`, `live-old`)."""
+def keep_readings(lake: Lake, run_id: str, which: str, found: Readings, *readings: Reading) -> None:
+    """Keep texts of pages and documents of one side of a run (`golden-new`, `pages-old`).
+
+    It is found again by each of `readings`; of two with one key the later one is.
+    """
     frame = pl.DataFrame([asdict(document) for document in found.documents], schema=_DOCUMENT)
     meta = {
-        "of": reading.of,
         "versions": dict(found.versions),
         "seconds": dict(found.seconds),
         "cost_usd": found.cost_usd,
@@ -180,7 +183,8 @@ def keep_readings(lake: Lake, run_id: str, which: str, reading: Reading, found: 
     frame.write_parquet(buffer, metadata={_META: json.dumps(meta)})
     path = object_path(run_id, f"readings-{which}.parquet")
     lake.put(path, buffer.getvalue())
-    lake.put(f"{_READ}/{reading.key}", path.encode())
+    for reading in readings:
+        lake.put(f"{_READ}/{reading.key}", path.encode())
 
 
 def find_readings(lake: Lake, reading: Reading) -> Readings | None:

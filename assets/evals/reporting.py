@@ -1,0 +1,79 @@
+"""The report of an evaluation run: made, and kept beside its record.
+
+Here: putting together what a run's report shows. Not here: the page itself (`report/`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from assets.evals.base import EvalRun, Limits
+from assets.evals.judge_stages import Judged
+from assets.evals.kept import all_runs, keep_report, read_results
+from assets.evals.report.content import Past, Side, past_of
+from assets.evals.report.sheets import page_pictures
+from assets.evals.report.worst import worst_pages
+from assets.evals.report.write import render, report_of
+from assets.evals.sides import Sides
+from resources.lake.lake import Lake
+from resources.settings import Settings
+from resources.workers.pool import WorkerPool
+
+HISTORY: Final = 20
+"""Earlier runs that a report shows; each is some hundred rows."""
+
+
+def make_report(
+    lake: Lake,
+    settings: Settings,
+    workers: WorkerPool,
+    run: EvalRun,
+    sides: Sides,
+    judged: Judged,
+    limits: Limits,
+) -> str | None:
+    """Write a run's report; returns why there is none, if it could not be made.
+
+    It is something to look at: what is wrong with it must not keep a verdict from being written.
+
+    Raises:
+        LakeError: It cannot be written.
+    """
+    try:
+        page = _page(lake, settings, workers, run, sides, judged, limits)
+    except Exception as error:  # noqa: BLE001 - the boundary, and it is told in the run's record
+        return f"no report could be made: {type(error).__name__}: {error}"
+    keep_report(lake, run.run_id, page)
+    return None
+
+
+def _page(
+    lake: Lake,
+    settings: Settings,
+    workers: WorkerPool,
+    run: EvalRun,
+    sides: Sides,
+    judged: Judged,
+    limits: Limits,
+) -> bytes:
+    report = report_of(
+        run,
+        Side(judged.new, list(sides.new.parts.values())),
+        Side(judged.old, list(sides.old.parts.values())),
+        history=history_of(lake, run),
+        places={**sides.old.measured.places, **sides.new.measured.places},
+        limits=limits,
+        lake=lake.root,
+    )
+    pairs = worst_pages(report)
+    report = replace(report, pictures=page_pictures(pairs, settings, workers))
+    return render(report, pairs).encode("utf-8", "replace")
+
+
+def history_of(lake: Lake, run: EvalRun) -> list[Past]:
+    """Earlier runs over the same golden set, as points of a report."""
+    earlier = [
+        past for past in all_runs(lake) if past.run_id != run.run_id and past.golden == run.golden
+    ][:HISTORY]
+    return [past_of(past, read_results(lake, run_id=past.run_id)) for past in earlier]
