@@ -247,6 +247,8 @@ class EvalRun:
         seconds: Wall-clock seconds of the whole run.
         cost_usd: What models cost.
         notes: What could not be compared, and why; one sentence each.
+        seconds_a_page: By version, the time that its stage took for a page.
+        usd_a_document: By version, what a document cost; without what has no known price.
     """
 
     run_id: str
@@ -260,3 +262,5 @@ class EvalRun:
     seconds: float = 0.0
     cost_usd: float | None = 0.0
     notes: tuple[str, ...] = ()
+    seconds_a_page: Mapping[str, float] = field(default_factory=dict)
+    usd_a_document: Mapping[str, float] = field(default_factory=dict)
