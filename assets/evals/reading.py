@@ -204,7 +204,7 @@ def _upstream(golden: GoldenSet, side: Side) -> Reading:
 def _lying_in(golden: GoldenSet, document: DocumentReading) -> DocumentReading:
     """A document of a golden set where it lies now: its folder may be a temporary one."""
     path = golden.pdfs.get(document.file_name)
-    return document if path is None else replace(document, uri=uri_of(path))
+    return document if path is None else replace(document, uri=uri_of(str(path)))
 
 
 def _shown(picture: Picture, document: DocumentReading) -> DocumentReading:

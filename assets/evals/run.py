@@ -24,6 +24,7 @@ from assets.evals.judge_stages import judge_all
 from assets.evals.kept import append_results, keep_run, read_run
 from assets.evals.plan import Plan, make_plan
 from assets.evals.reading import Reader
+from assets.evals.report.content import costs_of
 from assets.evals.reporting import make_report
 from assets.evals.sides import Sides, read_sides
 from io_managers.evals import FOLDER
@@ -121,6 +122,7 @@ def _judged(
     limits = Limits(settings.eval_warn, settings.eval_fail)
     sides = read_sides(lake, settings, plan, golden, reader)
     judged = judge_all(lake, plan, sides, golden, reader, limits)
+    seconds, usd = costs_of([*sides.new.parts.values(), *sides.old.parts.values()])
     run = EvalRun(
         run_id=begun.run_id,
         started_at=begun.started_at,
@@ -133,6 +135,8 @@ def _judged(
         seconds=time.monotonic() - started,
         cost_usd=reader.cost_usd,
         notes=(*sides.notes, *judged.notes),
+        seconds_a_page=seconds,
+        usd_a_document=usd,
     )
     append_results(lake, run.run_id, [*judged.new, *judged.old])
     problem = make_report(lake, settings, reader.workers, run, sides, judged, limits)
