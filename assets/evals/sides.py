@@ -30,6 +30,8 @@ from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.workers.folders import spool_folder
 
+PARTS: Final = ("golden", "pages", "summaries")
+"""What a side may have read: the golden set, the lake's pages, the lake's summaries."""
 _OF_PAGES: Final = frozenset({"files", "pages"})
 
 
