@@ -55,6 +55,8 @@ ELSEWHERE: Final = "elsewhere"
 """Reported as the stage of a batch that another run holds: stages published, of all stages."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _SUPERSEDED: Final = "superseded_run"
+_NOT_MEASURED: Final = "evals: "
+"""How the reason of a run begins that failed after every stage, when its rows were measured."""
 
 
 @dataclass
@@ -214,6 +216,9 @@ class _Batches:
         for _ in range(MAX_ATTEMPTS):
             self.result.runs += 1
             error = self._run(batch)
+            if error is not None and error.startswith(_NOT_MEASURED):
+                warn(f"{batch}: {error}")  # the batch is finished without it
+                error = None
             if error is not None:
                 self.superseded[batch] += _SUPERSEDED in error
                 if _SUPERSEDED in error and self.superseded[batch] < MAX_ATTEMPTS:
