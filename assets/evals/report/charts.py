@@ -12,7 +12,7 @@ Errors stand on a square-root scale: 0.1 % and 0.5 % can be told apart beside 40
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -66,35 +66,42 @@ class Scale:
                 yield tick
 
 
-def dots(scale: Scale, new: float, old: float | None, low: float | None, title: str) -> str:
+def dots(scale: Scale, new: float | None, old: float | None, low: float | None, title: str) -> str:
     """Old as a ring, new as a diamond, the way between them, and the bound of the difference.
 
     Args:
         scale: Of the whole table.
-        new: The new error.
+        new: The new error; None draws the old one alone.
         old: The old error; None draws the new one alone.
         low: The least that the difference is with the confidence asked for.
         title: What it says, for those who cannot see it.
     """
-    x_new = _x(scale.share(new))
     grid = "".join(
         f'<line class="grid" x1="{x}" x2="{x}" y1="0" y2="26"/>'
         for x in (_x(scale.share(tick)) for tick in scale.ticks())
     )
     parts = [grid]
+    if old is not None and new is not None:
+        parts.append(_way(scale, new, old, low))
     if old is not None:
-        x_old = _x(scale.share(old))
-        way = "up" if new > old else "down"
-        parts.append(f'<line class="way {way}" x1="{x_old}" x2="{x_new}" y1="13" y2="13"/>')
-        if low is not None and math.isfinite(low):
-            x_low = _x(scale.share(old + low))
-            parts.append(
-                f'<line class="bound" x1="{x_low}" x2="{x_new}" y1="20" y2="20"/>'
-                f'<line class="bound" x1="{x_low}" x2="{x_low}" y1="16" y2="24"/>'
-            )
-        parts.append(f'<circle class="old" cx="{x_old}" cy="13" r="5"/>')
-    parts.append(_marker(0, x_new, 13, "new"))
+        parts.append(f'<circle class="old" cx="{_x(scale.share(old))}" cy="13" r="5"/>')
+    if new is not None:
+        parts.append(_marker(0, _x(scale.share(new)), 13, "new"))
     return _svg("dots", 26, title, "".join(parts))
+
+
+def _way(scale: Scale, new: float, old: float, low: float | None) -> str:
+    """From old to new, and below it the part of the way that is sure."""
+    x_old, x_new = _x(scale.share(old)), _x(scale.share(new))
+    way = "up" if new > old else "down"
+    line = f'<line class="way {way}" x1="{x_old}" x2="{x_new}" y1="13" y2="13"/>'
+    if low is None or not math.isfinite(low):
+        return line
+    x_low = _x(scale.share(old + low))
+    return (
+        f'{line}<line class="bound" x1="{x_low}" x2="{x_new}" y1="20" y2="20"/>'
+        f'<line class="bound" x1="{x_low}" x2="{x_low}" y1="16" y2="24"/>'
+    )
 
 
 def axis(scale: Scale) -> str:
@@ -118,16 +125,27 @@ class Point:
 
 
 def lines(
-    series: Mapping[str, Sequence[Point]], first: datetime, last: datetime, title: str
+    series: Mapping[str, Sequence[Point]],
+    numbers: Mapping[str, int],
+    span: tuple[datetime, datetime],
+    title: str,
 ) -> str:
-    """Errors over time, a line with a shape of its own for each series."""
+    """Errors over time, a line for each series.
+
+    Args:
+        series: Points by name.
+        numbers: Of each name, which colour and shape it has.
+        span: The first time and the last.
+        title: What it shows.
+    """
+    first, last = span
     scale = Scale.of([point.y for points in series.values() for point in points])
-    start, span = first.timestamp(), max(1.0, (last - first).total_seconds())
+    start, seconds = first.timestamp(), max(1.0, (last - first).total_seconds())
     parts = [_rows(scale)]
-    for number, points in enumerate(series.values()):
-        colour = f"s{min(number, SERIES - 1)}"
+    for name, points in series.items():
+        number, colour = numbers[name], _colour(numbers[name])
         places = [
-            (_x(_inside((p.x - start) / span)), _y(scale, p.y))
+            (_x(_inside((p.x - start) / seconds)), _y(scale, p.y))
             for p in sorted(points, key=lambda point: point.x)
         ]
         parts += [
@@ -145,17 +163,19 @@ def lines(
     return _svg("plot", _BOTTOM + 24, title, "".join(parts))
 
 
-def scatter(series: Mapping[str, Sequence[Point]], unit: str, title: str) -> str:
+def scatter(
+    series: Mapping[str, Sequence[Point]], numbers: Mapping[str, int], unit: str, title: str
+) -> str:
     """Errors against a cost; what stands low and to the left is accurate and cheap."""
     points = [point for several in series.values() for point in several]
     scale = Scale.of([point.y for point in points])
     widest = max((point.x for point in points), default=0.0) * 1.1 or 1.0
     parts = [_rows(scale)]
-    for number, several in enumerate(series.values()):
+    for name, several in series.items():
         for point in several:
             share = point.x / widest
             x, y = _x(_inside(share)), _y(scale, point.y)
-            parts.append(_marker(number, x, y, f"s{min(number, SERIES - 1)}", point.title))
+            parts.append(_marker(numbers[name], x, y, _colour(numbers[name]), point.title))
             if point.label:
                 side = 'text-anchor="end" dx="-9"' if share > 0.6 else 'dx="9"'
                 parts.append(
@@ -171,13 +191,17 @@ def scatter(series: Mapping[str, Sequence[Point]], unit: str, title: str) -> str
     return _svg("plot", _BOTTOM + 24, title, "".join(parts))
 
 
-def key(names: Sequence[str]) -> str:
+def key(names: Iterable[str], numbers: Mapping[str, int]) -> str:
     """The legend of `lines` and `scatter`: shape and name of each series."""
     return "".join(
-        f'<li><svg class="mark" width="14" height="14" aria-hidden="true">'
-        f"{_marker(number, '7', 7, f's{min(number, SERIES - 1)}')}</svg> {safe(name)}</li>"
-        for number, name in enumerate(names)
+        '<li><svg class="mark" aria-hidden="true">'
+        f"{_marker(numbers[name], '7', 7, _colour(numbers[name]))}</svg> {safe(name)}</li>"
+        for name in names
     )
+
+
+def _colour(number: int) -> str:
+    return f"s{min(number, SERIES - 1)}"
 
 
 _TOP: Final = 10

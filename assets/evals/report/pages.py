@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from assets.evals.base import PageReading, Result
+from assets.evals.report.charts import percent
 from assets.evals.report.content import Pictures, Report
-from assets.evals.report.words import PageDiff, Piece
+from assets.evals.report.rows import Line, Row, rows_of, stretches
+from assets.evals.report.words import LIMIT, Piece
 from assets.evals.report.worst import PagePair, told
 from resources.report.escaping import chip, counted, safe
 
@@ -23,6 +25,9 @@ _EXPLAINED: Final = 600
 _CASES: Final = 100
 _PICTURE_BYTES: Final = 1_500_000
 """Of all pictures together: a third more as base64, so that the page stays under 3 MB."""
+_NEAR: Final = 2
+"""Lines shown around a difference; longer stretches without one are closed."""
+_FEW: Final = 4
 _NO_PICTURE: Final = "no picture of it was made"
 
 
@@ -49,18 +54,25 @@ def _pair(report: Report, pair: PagePair, place: int, picture: str) -> str:
     what = f"page {number}" if number else "summary"
     doc = f'<code title="{safe(pair.key[0])}">{safe(pair.key[0][:12])}</code>'
     worse = "".join(f"<li>{safe(told(one))}</li>" for one in pair.worse[:_WORSE])
-    diff = pair.diff
-    facts = (
-        f"{diff.changed:.1%} of the words differ: {diff.removed:,} gone, {diff.added:,} come, "
-        f"{diff.moved:,} elsewhere"
-    )
-    columns = "three" if picture else "three two"
+    columns = "beside" if picture else "beside alone"
     return (
         f'<article class="pair" id="worst-{place}"><h3>{place}. {safe(pair.file_name)}, {what} '
-        f'{doc}</h3>{f"<ul>{worse}</ul>" if worse else ""}<p class="facts">{facts}</p>'
-        f'<div class="{columns}">{picture}'
-        f"{_side(report.names[0], 'old', pair.old_text, diff, pair.old)}"
-        f"{_side(report.names[1], 'new', pair.new_text, diff, pair.new)}</div></article>\n"
+        f"{doc}</h3>{f'<ul>{worse}</ul>' if worse else ''}"
+        f'<p class="facts">{_words(report, pair)}</p>'
+        f'<div class="{columns}">{picture}<div class="text">{_heads(report, pair)}'
+        f"{_texts(report, pair)}</div></div></article>\n"
+    )
+
+
+def _words(report: Report, pair: PagePair) -> str:
+    diff, (old, new) = pair.diff, report.names
+    if pair.old_text is None or pair.new_text is None:
+        return f"{safe(old if pair.old_text is None else new)} does not have it."
+    if not diff.changed:
+        return "Both have the same words."
+    return (
+        f"{percent(diff.changed)} of the words differ: {diff.removed:,} only {safe(old)}, "
+        f"{diff.added:,} only {safe(new)}, {diff.moved:,} at another place."
     )
 
 
@@ -72,7 +84,7 @@ def _picture(pictures: Pictures, pair: PagePair, place: int, left: int) -> tuple
         alt = f"page {pair.key[1]} of {pair.file_name}"
         html = (
             f'<figure class="sheet"><input type="checkbox" id="zoom-{place}">'
-            f'<label for="zoom-{place}"><img src="{source}" alt="{safe(alt)}">larger, smaller'
+            f'<label for="zoom-{place}"><img src="{source}" alt="{safe(alt)}">Enlarge or shrink'
             "</label></figure>"
         )
         return html, left - len(data)
@@ -84,30 +96,64 @@ def _picture(pictures: Pictures, pair: PagePair, place: int, left: int) -> tuple
     return f'<div class="none">No picture of the page: {safe(reason)}.</div>', left
 
 
-def _side(name: str, side: str, text: str | None, diff: PageDiff, page: PageReading | None) -> str:
+def _heads(report: Report, pair: PagePair) -> str:
+    sides = zip(report.names, (pair.old, pair.new), strict=True)
+    if not report.old.readings:
+        sides = zip(report.names[1:], (pair.new,), strict=True)
+    heads = "".join(f"<h4>{_head(name, page)}</h4>" for name, page in sides)
+    return f'<div class="row heads">{heads}</div>'
+
+
+def _head(name: str, page: PageReading | None) -> str:
     facts = [page.engine or page.source, page.status] if page else []
     if page is not None and page.confidence is not None:
         facts.append(f"confidence {page.confidence:.2f}")
     if page is not None and page.error_class:
         facts.append(page.error_class)
-    told_facts = " · ".join(safe(fact) for fact in facts if fact)
-    head = f"<h4>{safe(name)}{f' · {told_facts}' if told_facts else ''}</h4>"
-    return f'<div class="text">{head}<pre>{_text(side, text, diff)}</pre></div>'
+    return " · ".join(safe(fact) for fact in (name, *facts) if fact)
 
 
-def _text(side: str, text: str | None, diff: PageDiff) -> str:
-    if text is None:
-        return '<span class="gone">this side does not have the page</span>'
-    if not text.strip():
-        return '<span class="gone">no text</span>'
-    pieces, rest = (diff.old, diff.rest_old) if side == "old" else (diff.new, diff.rest_new)
-    parts = [_piece(piece, "del" if side == "old" else "ins") for piece in pieces]
+def _texts(report: Report, pair: PagePair) -> str:
+    """Both texts in rows, or the new one alone where there is no old side."""
+    if not report.old.readings:
+        text = pair.new_text or ""
+        shown = safe(text[:LIMIT]) if text.strip() else '<span class="gone">no text</span>'
+        rest = _gone(f"{len(text) - LIMIT:,} more characters") if len(text) > LIMIT else ""
+        return f'<div class="row single"><div class="line">{shown}</div></div>{rest}'
+    diff, parts = pair.diff, []
     if diff.before:
-        same = f"… {diff.before:,} characters, the same in both"
-        parts.insert(0, f'<span class="gone">{same}</span>\n')
-    if rest:
-        parts.append(f'\n<span class="gone">… {rest:,} more characters, not compared</span>')
+        parts.append(_gone(f"{diff.before:,} characters, the same in both"))
+    for near, rows in stretches(rows_of(diff), _NEAR):
+        html = "".join(_row(row) for row in rows)
+        if near or len(rows) <= _FEW:
+            parts.append(html)
+        else:
+            alike = counted(len(rows), "line")
+            parts.append(f"<details><summary>{alike} alike</summary>{html}</details>")
+    if not parts:
+        parts.append(_gone("neither has text"))
+    for name, left in zip(report.names, (diff.rest_old, diff.rest_new), strict=True):
+        if left:
+            parts.append(_gone(f"{left:,} more characters of {name}, not compared"))
     return "".join(parts)
+
+
+def _gone(words: str) -> str:
+    return f'<p class="gone">… {safe(words)}</p>'
+
+
+def _row(row: Row) -> str:
+    """One line of both; on a telephone a line that both have is shown once."""
+    old, new = row
+    differs = any(line is None or line.differs for line in row)
+    gap = any(line is not None and line.after_gap for line in row)
+    classes = " ".join(["row", *["same"] * (not differs), *["gap"] * gap])
+    return f'<div class="{classes}">{_line(old, "del")}{_line(new, "ins")}</div>'
+
+
+def _line(line: Line | None, changed: str) -> str:
+    pieces = "".join(_piece(piece, changed) for piece in line.pieces) if line else ""
+    return f'<div class="line{"" if line else " void"}">{pieces}</div>'
 
 
 def _piece(piece: Piece, changed: str) -> str:

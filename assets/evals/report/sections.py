@@ -7,38 +7,31 @@ at the end (`numbers.py`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from assets.evals.base import Comparison, Suite, Verdict
+from assets.evals.base import Comparison, Verdict
 from assets.evals.report.charts import (
-    SERIES,
-    Point,
     Scale,
     axis,
     dots,
-    key,
-    lines,
     percent,
-    scatter,
 )
-from assets.evals.report.content import Past, Report, Row, Seen, engine_of, metric_rows
+from assets.evals.report.content import Report, Row, metric_rows
 from resources.report.escaping import chip, counted, safe
 
 _REASONS: Final = 12
-_RUNS: Final = 60
-"""Of the history; a chart of 300 pixels shows no more."""
-_CHARTS: Final = 6
-_SUITES: Final[Mapping[str, str]] = {
+SUITES: Final[Mapping[str, str]] = {
     "golden": "the golden set",
     "live": "documents of the lake",
 }
-_TELLING: Final[Mapping[str, tuple[str, ...]]] = {
+TELLING: Final[Mapping[str, tuple[str, ...]]] = {
     "pages": ("cer", "wer", "words_missing", "unknown_words", "disagreement", "garbage"),
     "summaries": ("unsupported_numbers", "unsupported_names", "rouge_l", "summary_facts"),
 }
 """The metrics of a stage that stand for its accuracy, the best first."""
+_ENGINES: Final = '<h3 class="sub">By the engine that read the page</h3>'
 _LEVELS: Final = {"fail": "✗ worse", "warn": "! slightly worse", "pass": "✓ no worse"}
 
 
@@ -75,7 +68,7 @@ def _compared(verdict: Verdict, report: Report) -> str:
         return f"{base}; nothing that both have could be measured."
     worse = [c for c in verdict.comparisons if c.level == "fail"]
     n = max(c.n for c in verdict.comparisons)
-    sure = f"confidence {1 - report.limits.alpha:.1%}, one-sided paired bootstrap"
+    sure = f"confidence {(1 - report.limits.alpha) * 100:g} %, one-sided paired bootstrap"
     metrics = counted(len(verdict.comparisons), "metric")
     limit, on = percent(report.limits.fail), f"{base} on {n:,} units: of {metrics},"
     if not worse:
@@ -91,7 +84,7 @@ def metrics_html(report: Report) -> str:
         return '<p class="soft">Nothing was measured.</p>'
     scale = Scale.of([value for row in rows for value in (row.old, row.new)])
     has_old = any(row.old is not None for row in rows)
-    legend = _sides(report, has_old=has_old)
+    legend = _sides(report, has_old=has_old, bound=any(row.comparison for row in rows))
     said = "Every metric is an error: further left is better. The scale is a square root."
     head = (
         "<thead><tr><th>error</th><th class=n>n</th>"
@@ -102,22 +95,22 @@ def metrics_html(report: Report) -> str:
     )
     body = []
     for (stage, suite), several in groupby(rows, key=lambda row: (row.stage, row.suite)):
-        name = f"{stage}, on {_SUITES.get(suite, suite)}"
+        name = f"{stage}, on {SUITES.get(suite, suite)}"
         body.append(f'<tr class="group"><th colspan="6">{safe(name)}</th></tr>')
         body += [_metric(row, report, scale, has_old=has_old) for row in several]
     table = f'<table class="stack">{head}<tbody>{"".join(body)}</tbody></table>'
     return f'<p class="soft">{said}</p>{legend}{table}'
 
 
-def _sides(report: Report, *, has_old: bool) -> str:
+def _sides(report: Report, *, has_old: bool, bound: bool = False) -> str:
     old, new = (safe(name) for name in report.names)
     ring = _mark('<circle class="old" cx="7" cy="7" r="5"/>')
     diamond = _mark('<path class="shape new" d="M7 1 13 7 7 13 1 7Z"/>')
-    bound = _mark('<path class="bound" d="M2 3V11M2 7H13"/>')
-    sure = f"the difference is at least this, with confidence {1 - report.limits.alpha:.1%}"
+    whisker = _mark('<path class="bound" d="M2 3V11M2 7H13"/>')
+    sure = f"the difference is at least this, with confidence {(1 - report.limits.alpha) * 100:g} %"
     parts = [f"<li>{ring} {old}</li>"] * has_old + [f"<li>{diamond} {new}</li>"]
-    if any(row.comparison for row in metric_rows(report)):
-        parts.append(f"<li>{bound} {sure}</li>")
+    if bound:
+        parts.append(f"<li>{whisker} {sure}</li>")
     return f'<ul class="legend">{"".join(parts)}</ul>'
 
 
@@ -167,7 +160,7 @@ def engines_html(report: Report) -> str:
     has_old = any(old is not None for *_, old, _ in rows)
     body = []
     for engine, metric, n, old, new in rows:
-        shown = dots(scale, new, old, None, f"{engine}, {metric}") if new is not None else ""
+        shown = dots(scale, new, old, None, f"{engine}, {metric}")
         cells = [f"<td><b>{safe(engine)}</b> {safe(metric)}</td>", _number(f"{n:,}", "n")]
         cells += [_number(percent(old), report.names[0])] * has_old
         cells += [_number(percent(new), report.names[1])]
@@ -178,14 +171,14 @@ def engines_html(report: Report) -> str:
         f'<tr><th>engine</th><th class=n>pages</th>{heads}<th class="chart">{axis(scale)}</th></tr>'
     )
     table = f'<table class="stack"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>'
-    return f"<h3>By the engine that read the page</h3>{_sides(report, has_old=has_old)}{table}"
+    return f"{_ENGINES}{_sides(report, has_old=has_old)}{table}"
 
 
 def _by_engine(report: Report) -> list[tuple[str, str, int, float | None, float | None]]:
     """Engine, metric, pages, old and new mean; an engine may have read on one side only."""
     found: dict[tuple[str, str], tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     measured = {r.metric for r in report.new.results}
-    metric = next((m for m in _TELLING["pages"] if m in measured), None)
+    metric = next((m for m in TELLING["pages"] if m in measured), None)
     if metric is None:
         return []
     for side, which in ((report.old, 0), (report.new, 1)):
@@ -204,116 +197,6 @@ def _by_engine(report: Report) -> list[tuple[str, str, int, float | None, float 
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
-
-
-def history_html(report: Report) -> str:
-    """Error over time, a chart for each telling metric and a line for each engine."""
-    runs = _runs(report)
-    if len(runs) < 2:
-        told = "This is the first run over this golden set: there is no history yet."
-        return f'<p class="soft">{told}</p>'
-    charts = []
-    for stage, suite, metric in _kinds(runs):
-        series: dict[str, list[Point]] = {}
-        for past in runs:
-            for seen in past.seen:
-                value = seen.means.get((suite, metric))
-                if seen.stage == stage and value is not None:
-                    title = f"{past.started_at:%Y-%m-%d %H:%M} {seen.version}: {percent(value)}"
-                    point = Point(past.started_at.timestamp(), value, title)
-                    series.setdefault(engine_of(seen.version), []).append(point)
-        shown = dict(list(series.items())[-SERIES:])
-        name = f"{stage}: {metric} over {counted(len(runs), 'run')}"
-        chart = lines(shown, runs[0].started_at, runs[-1].started_at, name)
-        note = f"<small>{safe(_SUITES.get(suite, suite))}</small>"
-        charts.append(
-            f"<figure><figcaption>{safe(stage)}: {safe(metric)} {note}</figcaption>{chart}"
-            f'<ul class="legend">{key(list(shown))}</ul></figure>'
-        )
-        if len(charts) == _CHARTS:
-            break
-    return f'<div class="charts">{"".join(charts)}</div>{_left_out(report, runs)}'
-
-
-def _runs(report: Report) -> list[Past]:
-    """Runs over the same golden set in the order of time, this one among them."""
-    every = [*report.history, *([report.now] if report.now else [])]
-    golden = report.now.golden if report.now else None
-    same = {p.run_id: p for p in every if golden is None or p.golden == golden}
-    return sorted(same.values(), key=lambda past: (past.started_at, past.run_id))[-_RUNS:]
-
-
-def _left_out(report: Report, runs: Sequence[Past]) -> str:
-    missing = len({past.run_id for past in report.history} - {past.run_id for past in runs})
-    if not missing:
-        return ""
-    told = f"{counted(missing, 'earlier run')} over another golden set, or older, not shown."
-    return f'<p class="soft">{told}</p>'
-
-
-def _kinds(runs: Iterable[Past]) -> list[tuple[str, Suite, str]]:
-    """Stage, suite and metric of what is worth a chart, the most telling first."""
-    known = {(seen.stage, *kind) for past in runs for seen in past.seen for kind in seen.means}
-
-    def rank(kind: tuple[str, Suite, str]) -> tuple[int, str, str]:
-        stage, suite, metric = kind
-        telling = _TELLING.get(stage, ())
-        return (telling.index(metric) if metric in telling else 99, stage, suite)
-
-    return sorted(known, key=rank)
-
-
-def cost_html(report: Report) -> str:
-    """What versions cost against how well they did."""
-    newest: dict[str, Seen] = {}
-    for past in _runs(report):
-        newest |= {seen.version: seen for seen in past.seen}
-    charts = []
-    for stage in _TELLING:
-        metric = _telling(stage, newest.values())
-        if metric is None:
-            continue
-        for unit, what in (("s", "seconds a page"), ("USD", "USD a document")):
-            series = _costs(stage, metric, newest.values(), unit)
-            if series and any(point.x > 0 for points in series.values() for point in points):
-                name = f"{stage}: {metric[1]} against {what}"
-                charts.append(
-                    f"<figure><figcaption>{safe(name)}</figcaption>"
-                    f"{scatter(series, unit, name)}"
-                    f'<ul class="legend">{key(list(series))}</ul></figure>'
-                )
-    if not charts:
-        return '<p class="soft">No version was timed or paid for.</p>'
-    said = "Lower is more accurate, further left is cheaper; a point is a version at its last run."
-    return f'<p class="soft">{said}</p><div class="charts">{"".join(charts)}</div>'
-
-
-def _telling(stage: str, every: Iterable[Seen]) -> tuple[Suite, str] | None:
-    """The metric that stands for a stage, of the suite that has it for most versions."""
-    counts: dict[tuple[Suite, str], int] = defaultdict(int)
-    for seen in every:
-        for kind in seen.means:
-            counts[kind] += seen.stage == stage and kind[1] in _TELLING[stage]
-    known = [kind for kind, count in counts.items() if count]
-    return max(
-        known, key=lambda kind: (counts[kind], -_TELLING[stage].index(kind[1])), default=None
-    )
-
-
-def _costs(
-    stage: str, metric: tuple[Suite, str], every: Iterable[Seen], unit: str
-) -> dict[str, list[Point]]:
-    series: dict[str, list[Point]] = {}
-    for seen in every:
-        cost = seen.seconds if unit == "s" else seen.usd
-        error = seen.means.get(metric)
-        if seen.stage != stage or cost is None or error is None:
-            continue
-        title = f"{seen.version}: {percent(error)}, {cost:.3g} {unit}"
-        engine = engine_of(seen.version)
-        if len(series) < SERIES or engine in series:
-            series.setdefault(engine, []).append(Point(cost, error, title))
-    return series
 
 
 def commands_html(report: Report) -> str:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby, zip_longest
+from itertools import zip_longest
 from typing import Final
 
-from assets.evals.report.words import PageDiff, Piece, compare_pages, count_words
+from assets.evals.report.rows import Line, Row, rows_of, stretches
+from assets.evals.report.words import PageDiff, compare_pages
 from resources.report.escaping import counted, visible
 
 NARROW: Final = 60
@@ -24,25 +24,11 @@ NARROW: Final = 60
 _NEAR: Final = 2
 """Lines shown around a difference."""
 _SEPARATORS: Final = {True: " | ", False: "   "}
-_MARKS: Final = {
-    "old": {"changed": ("[-", "-]"), "moved": ("<~", "~>")},
-    "new": {"changed": ("{+", "+}"), "moved": ("<~", "~>")},
-}
-
-
-@dataclass
-class _Line:
-    """A line with its marks; `first` and `end` count the words that both texts have, in order."""
-
-    text: str = ""
-    differs: bool = False
-    first: int = 0
-    end: int = 0
-
-    @property
-    def empty(self) -> bool:
-        """Whether it shares no word with the other text."""
-        return self.first == self.end
+_MARKS: Final = (
+    {"changed": ("[-", "-]"), "moved": ("<~", "~>")},
+    {"changed": ("{+", "+}"), "moved": ("<~", "~>")},
+)
+"""Of the old side and of the new."""
 
 
 def diff_text(old: str, new: str, width: int) -> str:
@@ -56,12 +42,12 @@ def diff_text(old: str, new: str, width: int) -> str:
     diff = compare_pages(old, new)
     if diff.changed == 0 and not (diff.rest_old or diff.rest_new):
         return "the words are the same"
-    sides = _lines(diff.old, "old"), _lines(diff.new, "new")
+    rows = rows_of(diff)
     parts = [*_told_before(diff)]
     if width < NARROW:
-        parts += _below(sides[0], "old", width) + _below(sides[1], "new", width)
+        parts += _below(rows, 0, max(width - 2, 8)) + _below(rows, 1, max(width - 2, 8))
     else:
-        parts += _beside(_aligned(*sides), (width - 3) // 2)
+        parts += _beside(rows, (width - 3) // 2)
     return "\n".join([*parts, *_told_rest(diff)])
 
 
@@ -79,71 +65,43 @@ def _told_rest(diff: PageDiff) -> Iterator[str]:
         yield f"... {rest} are not compared"
 
 
-def _lines(pieces: Sequence[Piece], side: str) -> list[_Line]:
-    """The text's own lines; a mark that runs over lines is closed and opened again on each."""
-    lines = [_Line()]
-    for piece in pieces:
-        for place, part in enumerate(visible(piece.text, lines=True).expandtabs(4).split("\n")):
-            if place:
-                lines.append(_Line(first=lines[-1].end, end=lines[-1].end))
-            line = lines[-1]
-            if piece.kind == "same" or not part.strip():
-                line.text += part
-                line.end += count_words(part)
-            else:
-                opened, closed = _MARKS[side][piece.kind]
-                line.text += f"{opened}{part}{closed}"
-                line.differs = True
-    for line in lines:
-        line.text = " ".join(line.text.split())
-    return [line for line in lines if line.text]
-
-
-def _aligned(old: Sequence[_Line], new: Sequence[_Line]) -> list[tuple[_Line, _Line]]:
-    """Rows: lines that share words stand beside each other, and lines that share none."""
-    rows: list[tuple[_Line, _Line]] = []
-    left, right = list(reversed(old)), list(reversed(new))
-    while left or right:
-        a, b = left[-1] if left else None, right[-1] if right else None
-        take_old = a is not None and (b is None or a.first < b.end or a.empty)
-        take_new = b is not None and (a is None or b.first < a.end or b.empty)
-        if a and b and a.empty != b.empty:  # what shares nothing stands alone, before the other
-            take_old, take_new = a.empty, b.empty
-        rows.append((left.pop() if take_old else _Line(), right.pop() if take_new else _Line()))
-    return rows
-
-
-def _beside(rows: Sequence[tuple[_Line, _Line]], column: int) -> list[str]:
-    shown = _near([old.differs or new.differs for old, new in rows])
+def _beside(rows: Sequence[Row], column: int) -> list[str]:
     out: list[str] = []
-    for is_shown, group in groupby(zip(shown, rows, strict=True), key=lambda pair: pair[0]):
-        part = [row for _, row in group]
-        if not is_shown:
-            out.append(f"... {counted(len(part), 'line')} alike")
+    for shown, part in stretches(rows, _NEAR):
+        if not shown:
+            out.append(_alike(part))
             continue
         for old, new in part:
-            separator = _SEPARATORS[old.differs or new.differs]
-            for left, right in zip_longest(
-                _wrapped(old.text, column), _wrapped(new.text, column), fillvalue=""
-            ):
-                out.append(f"{_padded(left, column)}{separator}{right}".rstrip())
+            differs = any(line is not None and line.differs for line in (old, new))
+            left, right = (_wrapped(_marked(line, i), column) for i, line in enumerate((old, new)))
+            for a, b in zip_longest(left, right, fillvalue=""):
+                out.append(f"{_padded(a, column)}{_SEPARATORS[differs]}{b}".rstrip())
     return out
 
 
-def _below(lines: Sequence[_Line], side: str, width: int) -> list[str]:
-    out = [f"{side}:"]
-    shown = _near([line.differs for line in lines])
-    for is_shown, group in groupby(zip(shown, lines, strict=True), key=lambda pair: pair[0]):
-        part = [line.text for _, line in group]
-        if is_shown:
-            out += [f"  {row}" for text in part for row in _wrapped(text, max(width - 2, 8))]
-        else:
-            out.append(f"  ... {counted(len(part), 'line')} alike")
+def _below(rows: Sequence[Row], side: int, width: int) -> list[str]:
+    """One side alone; the other follows."""
+    out = [("old:", "new:")[side]]
+    for shown, part in stretches(rows, _NEAR):
+        lines = [row[side] for row in part if row[side] is not None]
+        if shown:
+            out += [f"  {row}" for line in lines for row in _wrapped(_marked(line, side), width)]
+        elif lines:
+            out.append(f"  {_alike(part)}")
     return out
 
 
-def _near(differs: Sequence[bool]) -> list[bool]:
-    return [any(differs[max(0, i - _NEAR) : i + _NEAR + 1]) for i in range(len(differs))]
+def _alike(part: Sequence[Row]) -> str:
+    return f"... {counted(len(part), 'line')} alike"
+
+
+def _marked(line: Line | None, side: int) -> str:
+    """A line with its marks, control characters written out."""
+    parts = []
+    for piece in line.pieces if line else ():
+        opened, closed = ("", "") if piece.kind == "same" else _MARKS[side][piece.kind]
+        parts.append(f"{opened}{visible(piece.text, lines=True)}{closed}")
+    return " ".join("".join(parts).split())
 
 
 def _wrapped(text: str, column: int) -> list[str]:

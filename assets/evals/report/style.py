@@ -88,25 +88,32 @@ figcaption{font-size:14px;font-weight:600}
 figcaption small{font-weight:400;color:var(--soft)}
 .pair{border-top:1px solid var(--rule);padding:16px 0 10px;break-inside:avoid-page}
 .pair ul{margin:2px 0 8px;padding-left:18px;font-size:14px}
-.three{display:grid;gap:16px;align-items:start;
-grid-template-columns:minmax(0,26%) minmax(0,1fr) minmax(0,1fr)}
-.three.two{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}
+.beside{display:grid;gap:18px;align-items:start;grid-template-columns:minmax(0,27%) minmax(0,1fr)}
+.beside.alone{grid-template-columns:minmax(0,1fr)}
 .sheet{position:sticky;top:8px}
 .sheet img{display:block;width:100%;height:auto;border:1px solid var(--rule);background:#fff}
 .sheet input{position:absolute;opacity:0}
 .sheet label{display:block;cursor:zoom-in;font-size:12.5px;color:var(--old)}
 .sheet input:focus-visible+label{outline:2px solid var(--old)}
-.three:has(.sheet input:checked){grid-template-columns:minmax(0,1fr)}
-.three:has(.sheet input:checked) .sheet{position:static}
+.beside:has(.sheet input:checked){grid-template-columns:minmax(0,1fr)}
+.beside:has(.sheet input:checked) .sheet{position:static}
 .none{border:1px dashed var(--soft);border-radius:6px;padding:12px;color:var(--soft);
 font-size:13.5px;overflow-wrap:anywhere}
-.text h4{margin:0 0 4px;font-size:13px;color:var(--soft);overflow-wrap:anywhere}
-.text pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;
-background:var(--faint);border-radius:6px;padding:10px 12px;max-height:640px;overflow:auto}
+.row{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:0 2px}
+.row.single{grid-template-columns:minmax(0,1fr)}
+.heads h4{margin:0 0 4px;font-size:13px;color:var(--soft);overflow-wrap:anywhere;padding-left:10px}
+.line{background:var(--faint);padding:1px 10px;white-space:pre-wrap;overflow-wrap:anywhere;
+unicode-bidi:plaintext;font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+.line.void{background:repeating-linear-gradient(135deg,var(--faint) 0 6px,var(--sheet) 6px 9px)}
+.gap .line{padding-top:10px}
+.text{min-width:0}.text details{margin:0;background:var(--faint)}
+.text summary{font-size:12.5px;padding:2px 10px;border-block:1px dotted var(--rule);
+color:var(--soft)}
 del{background:var(--old-wash);color:inherit;text-decoration:line-through var(--old) 2px}
 ins{background:var(--new-wash);color:inherit;text-decoration:underline var(--new) 2px}
 mark{background:var(--move-wash);color:inherit;text-decoration:underline dotted var(--move) 2px}
-.gone{color:var(--soft);font-style:italic;font-family:system-ui,sans-serif}
+.gone{color:var(--soft);font-style:italic;margin:0;padding:4px 10px;background:var(--faint)}
+h3+.legend{margin-top:0}.sub{margin:26px 0 2px}
 .expl{white-space:pre-wrap;unicode-bidi:plaintext;max-height:16em;overflow:auto}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 18px;margin:8px 0;
 font-size:14px}
@@ -118,9 +125,10 @@ details{margin:10px 0 0}
 summary{cursor:pointer;color:var(--old)}
 @media(max-width:760px){body{padding:0 10px 40px}section,.verdict{padding:14px 12px}
 header{padding-top:16px}h1{font-size:21px}
-.three,.three.two{grid-template-columns:minmax(0,1fr)}.sheet{position:static;max-width:420px}
+.beside{grid-template-columns:minmax(0,1fr)}.sheet{position:static;max-width:420px}
 .sheet:has(input:checked){max-width:none}
-.text pre{max-height:420px}
+.row{grid-template-columns:minmax(0,1fr)}.row.same .line+.line,.line.void{display:none}
+.heads h4::before{content:"− "}.heads h4+h4::before{content:"+ "}
 dl{grid-template-columns:minmax(0,1fr)}dd{margin-bottom:6px}
 table.stack thead th:not(.chart){display:none}
 table.stack thead th.chart{display:block;border:0;width:auto}
@@ -141,7 +149,7 @@ table.stack td.chart,table.stack th.chart{padding:2px 12px}
 *{print-color-adjust:exact}
 body{max-width:none;padding:0;font-size:11pt}nav,.sheet label{display:none}
 section,.verdict{border-color:#bbb;padding:8px 12px}
-.sheet{position:static}.text pre{max-height:none;overflow:visible}.sheet img{filter:none}
+.sheet{position:static}.sheet img{filter:none}
 .expl{max-height:none}
 tr,figure,.verdict,.type{break-inside:avoid}
 details::details-content{content-visibility:visible;display:block;block-size:auto}}

@@ -24,16 +24,10 @@ from assets.evals.report.content import (
     engine_of,
     past_of,
 )
+from assets.evals.report.history import cost_html, history_html
 from assets.evals.report.numbers import numbers_html
 from assets.evals.report.pages import cases_html, failing, pages_html
-from assets.evals.report.sections import (
-    commands_html,
-    cost_html,
-    engines_html,
-    history_html,
-    metrics_html,
-    top_html,
-)
+from assets.evals.report.sections import commands_html, engines_html, metrics_html, top_html
 from assets.evals.report.style import STYLE
 from assets.evals.report.worst import PagePair, worst_pages
 from resources.report.escaping import counted, safe
