@@ -264,3 +264,14 @@ class EvalRun:
     notes: tuple[str, ...] = ()
     seconds_a_page: Mapping[str, float] = field(default_factory=dict)
     usd_a_document: Mapping[str, float] = field(default_factory=dict)
+
+
+def undecided(run: EvalRun) -> tuple[str, ...]:
+    """Stages of a run that have no verdict: one before them was rejected."""
+    told = {verdict.stage for verdict in run.verdicts}
+    return tuple(stage for stage in run.baselines if stage not in told)
+
+
+def is_rejected(run: EvalRun) -> bool:
+    """Whether any version of a run was rejected, or could not be judged."""
+    return bool(undecided(run)) or not all(verdict.accepted for verdict in run.verdicts)
