@@ -12,7 +12,7 @@ from typing import Final
 
 from assets.evals.base import PageReading, Result
 from assets.evals.report.charts import percent
-from assets.evals.report.content import DOCUMENT, SUMMARY, Pictures, Report
+from assets.evals.report.content import Pictures, Report
 from assets.evals.report.rows import Line, Row, rows_of, stretches
 from assets.evals.report.words import LIMIT, Piece
 from assets.evals.report.worst import PagePair, told
@@ -50,14 +50,13 @@ def pages_html(report: Report, pairs: Sequence[PagePair]) -> str:
 
 
 def _pair(report: Report, pair: PagePair, place: int, picture: str) -> str:
-    number = pair.key[1]
-    what = {SUMMARY: "summary", DOCUMENT: "whole document"}.get(number, f"page {number}")
     doc = f'<code title="{safe(pair.key[0])}">{safe(pair.key[0][:12])}</code>'
+    name = f"{safe(pair.file_name)}, {pair.what} {doc}"
     worse = "".join(f"<li>{safe(told(one))}</li>" for one in pair.worse[:_WORSE])
     columns = "beside" if picture else "beside alone"
     return (
-        f'<article class="pair" id="worst-{place}"><h3>{place}. {safe(pair.file_name)}, {what} '
-        f"{doc}</h3>{f'<ul>{worse}</ul>' if worse else ''}"
+        f'<article class="pair" id="worst-{place}"><h3>{place}. {name}</h3>'
+        f"{f'<ul>{worse}</ul>' if worse else ''}"
         f'<p class="facts">{_words(report, pair)}</p>'
         f'<div class="{columns}">{picture}<div class="text">{_heads(report, pair)}'
         f"{_texts(report, pair)}</div></div></article>\n"

@@ -61,6 +61,12 @@ class PagePair:
     old: PageReading | None = None
     new: PageReading | None = None
 
+    @property
+    def what(self) -> str:
+        """`page 3`, `summary` or `whole document`."""
+        number = self.key[1]
+        return {SUMMARY: "summary", DOCUMENT: "whole document"}.get(number, f"page {number}")
+
 
 _Page = tuple[DocumentReading, PageReading | None]
 

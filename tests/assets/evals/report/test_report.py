@@ -82,6 +82,11 @@ def test_an_accepted_version_is_told_what_to_do_next() -> None:
     assert "evals accept" not in html
 
 
+def test_a_stage_behind_a_rejected_one_is_not_judged() -> None:
+    run = replace(making.run(making.verdict()), baselines={"pages": OLD, "summaries": "s"})
+    assert report_of(run, Side()).title == "Evaluation: pages rejected; summaries not judged"
+
+
 def test_commands_work_as_typed() -> None:
     typed = [command.text for command in whole().commands]
     assert typed == [
@@ -171,7 +176,7 @@ def test_a_first_run_has_no_history_and_says_so(verdicts: tuple[Verdict, ...]) -
 
 
 def test_a_run_that_measured_nothing_is_still_a_page() -> None:
-    html = render(report_of(making.run(), Side()))
+    html = render(report_of(replace(making.run(), baselines={}), Side()))
     assert "nothing to judge" in html
     assert "Nothing was measured." in html
     assert Tags(html).crossed == []
