@@ -34,6 +34,8 @@ DOCUMENT: Final = -1
 """The stitched text of the whole document."""
 
 _CASE: Final = re.compile(r"([0-9a-f]{64})#(\d+)(?:@.*)?")
+_SAME: Final = 1e-6
+"""Between means: sums in another order differ by less."""
 _VERSION: Final = re.compile(r"(?P<stage>[a-z]+)-r\d+-(?P<engine>.+)-[0-9a-f]{12}")
 
 
@@ -171,6 +173,13 @@ class Row:
     def words(self) -> str:
         """What is wrong when the metric grows."""
         return METRICS.get(self.metric, self.metric)
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything to look at."""
+        if self.comparison is not None and self.comparison.level != "pass":
+            return True
+        return self.old is None or abs(self.new - self.old) > _SAME
 
 
 def metric_rows(report: Report) -> list[Row]:

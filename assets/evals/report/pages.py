@@ -193,7 +193,7 @@ def cases_html(report: Report) -> str:
             f'<td><div class="expl">{_cut(result.explanation)}</div></td>',
         ]
         if report.old.results:
-            was = _cut(old.explanation) if old else "–"
+            was = _cut(old.explanation or ("passed" if old.passed else "–")) if old else "–"
             cells.append(f'<td><div class="expl soft">{was}</div></td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     heads = ["case", "expected and found"]

@@ -28,7 +28,8 @@ _MOVED_WORDS: Final = 3
 
 _UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han."""
-_WORD: Final = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_WORD: Final = re.compile(rf"[{_UNSPACED}|]|[^\s{_UNSPACED}|]+")
+"""The lines between the cells of a table in markdown are words of their own."""
 
 
 @dataclass(frozen=True)
