@@ -56,7 +56,9 @@ class UpgradeConfig(dg.Config):
     canary: int = Field(default=3, ge=1, description="Batches that go first and are compared")
 
 
-def upgrades_sensor(settings: Settings, job_name: str, upgrade_job: str) -> dg.SensorDefinition:
+def upgrades_sensor(
+    settings: Settings, ingest: UnresolvedAssetJobDefinition, upgrade_job: dg.JobDefinition
+) -> dg.SensorDefinition:
     """Moves an upgrade that was begun; pausing it pauses the upgrade."""
     lake = Lake(settings.lake, settings.storage_options)
     notice = StaleNotice(lake, settings)
