@@ -36,10 +36,11 @@ from typing import Any, Final
 
 import pymupdf
 
+from assets.evals.measures.words import words_of
 from bench.quality.documents import Source, corpus_sources, read_documents
 from bench.quality.made_tables import make
 from bench.quality.measured import Case, Measured, Part
-from bench.quality.words import is_sound, words_of
+from bench.quality.words import is_sound
 from resources.errors import DocumentError
 from resources.workers.documents import open_pdf
 

@@ -38,9 +38,10 @@ from typing import Final
 
 import pymupdf
 
+from assets.evals.measures.words import words_of
 from bench.quality.documents import Reading, Source, corpus_sources, read_documents
 from bench.quality.measured import Case, Measured, Part
-from bench.quality.words import is_sound, markdown_text, words_of
+from bench.quality.words import is_sound, markdown_text
 from resources.errors import DocumentError
 from resources.workers.documents import open_pdf
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.quality.words import is_sound, junk_share, markdown_text, words_of
+from assets.evals.measures.words import words_of
+from bench.quality.words import is_sound, junk_share, markdown_text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""Text and its words, made alike before two readings of one page are compared.
+
+Here: what counts as the same text, and what counts as a word. Not here: any comparison.
+
+The same text (`plain`): unicode forms (NFKC: ligatures, full-width letters), runs of white space,
+kinds of quotes and of dashes, characters that show nothing, and a word broken at the end of a line
+are no difference. Letters, digits, accents, case and all other signs are.
+
+A word (`words_of`) is a run of letters, digits and combining marks; every sign between is a border,
+the underscore too. Scripts without spaces (Thai, Lao, Khmer, Burmese, Chinese, Japanese) count by
+character, since where they are cut says nothing. Case counts.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+import unicodedata
+from typing import Final
+
+UNSPACED: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_SAME: Final = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u00b4\u0060", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
+    }
+)
+_BROKEN: Final = re.compile(r"(?<=[^\W\d_])-[^\S\n]*\n\s*(?=[a-z\u00df-\u00f6\u00f8-\u00ff])")
+
+
+@functools.cache
+def _word() -> re.Pattern[str]:
+    marks = _ranges(
+        [c for c in range(0x300, sys.maxunicode) if unicodedata.category(chr(c)) in ("Mn", "Mc")]
+    )
+    return re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])(?:[^\W_]|[{marks}]))+")
+
+
+def _ranges(codes: list[int]) -> str:
+    parts: list[list[int]] = []
+    for code in codes:
+        if parts and parts[-1][1] == code - 1:
+            parts[-1][1] = code
+        else:
+            parts.append([code, code])
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in parts)
+
+
+@functools.cache
+def _unseen() -> dict[int, None]:
+    return {c: None for c in range(sys.maxunicode) if unicodedata.category(chr(c)) == "Cf"}
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, in order."""
+    plainer = text if text.isascii() else unicodedata.normalize("NFKC", text.translate(_unseen()))
+    found = _word().findall(plainer)
+    # A mark that stands on a sign or alone is no word.
+    return found if plainer.isascii() else [w for w in found if any(c.isalnum() for c in w)]
+
+
+def plain(text: str) -> str:
+    """A text without the differences that are none, in one line."""
+    if not text.isascii():
+        # Twice: NFKC makes quotes and dashes of some signs, and takes others apart.
+        seen = text.translate(_unseen()).translate(_SAME)
+        text = unicodedata.normalize("NFKC", seen)
+    return " ".join(_BROKEN.sub("", text.translate(_SAME)).split())
+
+
+def quoted(text: str, most: int = 60) -> str:
+    """A text as an explanation quotes it: in one line, with its end left out where it is long."""
+    line = " ".join(text.split())
+    if len(line) > most:
+        line = line[: most - 1] + "\u2026"
+    return f"\u201c{line}\u201d"
