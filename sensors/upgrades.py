@@ -5,9 +5,9 @@ into a run of a job. Not here: what a step is (`upgrading.py`), or the record
 (`resources/lake/upgrades.py`). Without postponed annotations, which Dagster cannot read.
 """
 
-import time
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -17,7 +17,7 @@ from resources.lake.batches import all_batches, due_batches, finished_batches
 from resources.lake.lake import Lake
 from resources.lake.live import pin
 from resources.lake.pause import paused
-from resources.lake.upgrades import MOVING, Upgrade, read_upgrade, record
+from resources.lake.upgrades import MOVING, Upgrade, read_upgrade
 from resources.settings import Settings
 from sensors.judging import judge
 from sensors.partitions import add_partitions
@@ -46,7 +46,7 @@ from sensors.upgrading import (
 
 UPGRADE_JOB = "upgrade"
 PIN_SECONDS = 3600.0
-"""So long an old batch stays in the partition set for its run to begin; a run keeps it by itself."""
+"""So long an old batch stays in the partition set for its run to begin; a run keeps it itself."""
 _PRIORITY = "dagster/priority"
 
 
@@ -56,17 +56,21 @@ class UpgradeConfig(dg.Config):
     canary: int = Field(default=3, ge=1, description="Batches that go first and are compared")
 
 
-def upgrades_sensor(
-    settings: Settings, ingest: UnresolvedAssetJobDefinition, upgrade_job: dg.JobDefinition
-) -> dg.SensorDefinition:
-    """Moves an upgrade that was begun; pausing it pauses the upgrade."""
+def upgrades_sensor(settings: Settings, job_name: str, jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """Moves an upgrade that was begun; pausing it pauses the upgrade.
+
+    Args:
+        settings: Of the lake and of the versions that runs make.
+        job_name: The job that runs a batch.
+        jobs: That job and the job `upgrade`, as Dagster wants them.
+    """
     lake = Lake(settings.lake, settings.storage_options)
     notice = StaleNotice(lake, settings)
     unfit = cache(lambda upgrade_id: _unfit(lake, upgrade_id, settings))
 
     @dg.sensor(
         name="upgrades",
-        job_names=[job_name, upgrade_job],
+        jobs=jobs,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Brings stale batches up to date once an upgrade was begun (quire upgrade)",
@@ -90,7 +94,7 @@ def upgrades_sensor(
         running = running_batches(context.instance)
         limit = min(RUNS_AT_ONCE, settings.max_batches) - len(ours)
         step = next_step(lake, upgrade, running, fresh_batches(lake, running - ours), limit=limit)
-        return _asked(context, lake, step, job_name, upgrade_job)
+        return _asked(context, lake, step, job_name)
 
     return _upgrades
 
@@ -109,12 +113,11 @@ def _asked(
     lake: Lake,
     step: Step,
     job_name: str,
-    upgrade_job: str,
 ) -> dg.SensorResult:
     if step.work is not None:
-        if is_working(context.instance, upgrade_job):
-            return dg.SensorResult(skip_reason=f"the job {upgrade_job} works on it; {step.message}")
-        request = dg.RunRequest(job_name=upgrade_job, tags=dict(NO_RUN_RETRIES))
+        if is_working(context.instance, UPGRADE_JOB):
+            return dg.SensorResult(skip_reason=f"the job {UPGRADE_JOB} works on it; {step.message}")
+        request = dg.RunRequest(job_name=UPGRADE_JOB, tags=dict(NO_RUN_RETRIES))
         return dg.SensorResult(run_requests=[request])
     if not step.runs:
         return dg.SensorResult(skip_reason=step.message)

@@ -15,6 +15,8 @@ from typing import Final, Literal
 
 import polars as pl
 
+from assets.evals.base import Limits
+from assets.evals.canary import compare
 from assets.versions import stage_version
 from io_managers.publish import transaction_id
 from io_managers.schemas import STAGES
@@ -317,3 +319,20 @@ def settle_canary(
     else:
         changed = replace(upgrade, state="backfilling", compared=compared, asked={})
     return record(lake, changed)
+
+
+def compare_canary(lake: Lake, upgrade: Upgrade, settings: Settings) -> Upgrade | None:
+    """Compare the canary with the rows before it, and record what came of it.
+
+    Returns:
+        The next record: the backfill, or `stopped` with why; None when somebody else was first.
+    """
+    limits = Limits(warn=settings.eval_warn, fail=settings.eval_fail)
+    found = compare(lake, upgrade, limits)
+    compared = found.as_dict()
+    if found.regressions:
+        why = f"the canary is worse: {'; '.join(found.regressions)}"
+        changed = replace(upgrade, state="stopped", stopped_in="canary", why=why)
+    else:
+        changed = replace(upgrade, state="backfilling", asked={})
+    return record(lake, replace(changed, compared=compared))

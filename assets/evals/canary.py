@@ -12,10 +12,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import polars as pl
+from deltalake import DeltaTable
 from rapidfuzz.distance import Indel
 
-from assets.evals.alone import results_of_pages, results_of_summaries
 from assets.evals.base import DocumentReading, Limits, PageReading, Readings, Result, Verdict
+from assets.evals.canary_measures import (
+    results_of_documents,
+    results_of_pages,
+    results_of_summaries,
+)
 from assets.evals.verdict import judge
 from io_managers.schemas import TABLES
 from resources.lake.lake import Lake
@@ -132,8 +137,7 @@ def compare(lake: Lake, upgrade: Upgrade, limits: Limits) -> CanaryDiff:
 
 _MEASURED: Final[Mapping[str, Callable[[str, Readings], Sequence[Result]]]] = {
     "pages": results_of_pages,
-    "docs": results_of_pages,
-    "images": results_of_pages,
+    "docs": results_of_documents,
     "summaries": results_of_summaries,
 }
 
@@ -142,7 +146,7 @@ def _results(stage: str, version: str, readings: Readings) -> Sequence[Result]:
     return _MEASURED[stage](version, readings)
 
 
-def _table(lake: Lake, upgrade: Upgrade, name: str, *, before: bool) -> Any:
+def _table(lake: Lake, upgrade: Upgrade, name: str, *, before: bool) -> DeltaTable | None:
     if not before:
         return lake.open(name)
     return lake.at(name, upgrade.tables[name]) if name in upgrade.tables else None
@@ -214,9 +218,7 @@ def _sample(lake: Lake, upgrade: Upgrade) -> list[str]:
     return both[::step]
 
 
-def _readings(
-    lake: Lake, upgrade: Upgrade, documents: Sequence[str], *, before: bool
-) -> Readings:
+def _readings(lake: Lake, upgrade: Upgrade, documents: Sequence[str], *, before: bool) -> Readings:
     """Those documents as they were read before, or are now."""
 
     def of(name: str, columns: Sequence[str]) -> pl.DataFrame:
