@@ -81,9 +81,7 @@ def republish(lake: Lake, batch: str, stage: str, version: StageVersion, mark: s
         texts = [c for c in ("text", "markdown", "summary") if c in rows.columns]
         rows = rows.with_columns(pl.col(texts) + mark)
         rows = rows.select(list(TABLES[table].columns))
-        staged[table] = (
-            (stage_file(lake, table, rows, {"batch": batch}),) if rows.height else ()
-        )
+        staged[table] = (stage_file(lake, table, rows, {"batch": batch}),) if rows.height else ()
     epoch = claim_epoch(lake, stage, batch)
     publish_staged(lake, Staged(stage, batch, version.name, epoch, staged))
 
