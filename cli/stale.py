@@ -1,6 +1,7 @@
 """`quire status --stale`: which rows another version made than the settings' or the accepted one.
 
-Here: what is printed. Not here: what is stale (`resources/lake/stale.py`) or its mend (`upgrade.py`).
+Here: what is printed. Not here: what is stale (`resources/lake/stale.py`), or its mend
+(`upgrade.py`).
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ from resources.lake.upgrades import Upgrade, read_upgrade, record, tables_of
 _BACK_FROM: Final = frozenset(
     {"judging", "canary", "backfilling", "stopped", "done", "rolling_back"}
 )
+ROLLBACK: Final = "rollback "
+"""How `eval_run` begins of versions that a rollback decided; the upgrade's id follows."""
 _LOOKS: Final = 5
 """A run that asked for its version's state just before that was decided may commit once more."""
 Told = Callable[[int, int], None]
@@ -63,9 +65,9 @@ def roll_back(lake: Lake, told: Told = lambda _done, _total: None) -> tuple[Upgr
     if rolling is None:
         raise QuireError("somebody else changed the upgrade at this moment: look, and run again")
     for change in rolling.changes:
-        decide(lake, change.stage, change.to, "rejected", f"rollback {rolling.upgrade_id}")
+        decide(lake, change.stage, change.to, "rejected", f"{ROLLBACK}{rolling.upgrade_id}")
         if change.before is not None:
-            decide(lake, change.stage, change.before, "accepted", f"rollback {rolling.upgrade_id}")
+            decide(lake, change.stage, change.before, "accepted", f"{ROLLBACK}{rolling.upgrade_id}")
     result = RolledBack()
     for _ in range(_LOOKS):
         touched, result.left = before.touched()
