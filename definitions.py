@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from assets.docs.asset import docs_asset
+from assets.evals.asset import evals_asset
 from assets.files.asset import files_asset
 from assets.images.asset import images_asset
 from assets.pages.asset import pages_asset
@@ -51,12 +52,13 @@ def build_defs(
         images_asset(settings, pools=pools),
         docs_asset(settings, pools=pools),
         summaries_asset(settings, pools=pools),
+        evals_asset(settings, pools=pools),
     ]
     ingest = dg.define_asset_job(
         INGEST_JOB,
         selection=dg.AssetSelection.assets(*assets),
         partitions_def=batches,
-        description="A batch of PDFs through every stage",
+        description="A batch of PDFs through every stage, then measured",
         # The UI keeps every event; the terminal of `make dev` needs no line for each.
         config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
     )

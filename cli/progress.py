@@ -32,6 +32,7 @@ _UNITS = {
     "images": "pages",
     "docs": "docs",
     "summaries": "docs",
+    "evals": "pages",
     "elsewhere": "stages",
     "job": "files",
     "upgrade": "batches",

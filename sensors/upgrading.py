@@ -32,8 +32,8 @@ RUNS_AT_ONCE: Final = 25
 """Runs of an upgrade that are queued or working, at most: what a tick may ask for."""
 PRIORITY: Final = -10
 """Below fresh batches (1) and those that are tried again (0): the queue takes it when idle."""
-BESIDE: Final[tuple[str, ...]] = ()
-"""Assets of the ingest job that are no stage and run after every selection of stages."""
+BESIDE: Final = ("evals",)
+"""Assets of the ingest job that are no stage, and run after every selection of stages."""
 KEPT: Final = "its run ended, and rows stay: a source is gone, or the new version failed at them"
 FAILED: Final = "its runs failed"
 _GOLDEN: Final = (5**0.5 - 1) / 2

@@ -48,7 +48,7 @@ def model_records(
         EngineError: The engine cannot go on.
         LakeError: The lake cannot be read or written.
     """
-    completions = Completions(context.lake, context.batch)
+    completions = Completions(context.paying, context.batch)
     if todo:  # else neither a model nor a server is asked for anything
         with closing(_paid_engine(context, run)) as engine, run.intents.working():
             asking = _asking(context, engine)
@@ -63,7 +63,7 @@ def model_records(
 def _paid_engine(context: StageContext, run: StageRun) -> BudgetedEngine:
     """The engine of the settings, under the lake's budget; its calls are booked in `usage`."""
     spender = Spender(run.run_id, run.stage, context.batch, run.version)
-    return budgeted(make_engine(context.settings), context.lake, context.settings, spender)
+    return budgeted(make_engine(context.settings), context.paying, context.settings, spender)
 
 
 def pending_requests(context: StageContext, engine: Engine, todo: Sequence[str]) -> list[Request]:
@@ -77,7 +77,7 @@ def pending_requests(context: StageContext, engine: Engine, todo: Sequence[str])
         engine: Counts tokens and names the model; it is not asked for anything.
         todo: Documents of the batch without a current summary (`build.documents_to_do`).
     """
-    completions = Completions(context.lake, context.batch)
+    completions = Completions(context.paying, context.batch)
     return Generating(completions, _windows(context, _asking(context, engine), todo)).pending()
 
 

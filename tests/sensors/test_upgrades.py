@@ -99,7 +99,7 @@ def test_a_backfill_asks_for_stale_stages_only_below_everything_else(
     requests = tick(ready, instance)
     assert len(requests) == ROOM < RUNS_AT_ONCE
     first = requests[0]
-    assert [key.to_user_string() for key in first.asset_selection or []] == ["summaries"]
+    assert [key.to_user_string() for key in first.asset_selection or []] == ["summaries", "evals"]
     assert first.tags["dagster/priority"] == str(PRIORITY)
     assert first.tags[UPGRADE_TAG] == upgrade.upgrade_id
     assert first.job_name == INGEST_JOB
