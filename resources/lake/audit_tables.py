@@ -12,8 +12,8 @@ from typing import Final
 import polars as pl
 
 from io_managers.schemas import STAGES, TABLES
+from io_managers.versions import ROLLBACK
 from resources.errors import ErrorClass
-from resources.lake.rollback import ROLLBACK
 from resources.lake.snapshot import AGAIN, READ_ORDER, STAGE_OF, Finding, Snapshot, findings
 
 _CLASSED: Final = ("files", "pages", "images", "summaries", "failures")

@@ -21,7 +21,7 @@ from deltalake import DeltaTable
 from io_managers.checkpoints import forget_spent
 from io_managers.publish import claim_epoch, commit_partition, transaction_id
 from io_managers.staging import StagedFile
-from io_managers.versions import decide
+from io_managers.versions import ROLLBACK, decide
 from resources.errors import LakeError, QuireError
 from resources.lake.lake import Lake
 from resources.lake.stale import versions_of_files
@@ -30,8 +30,6 @@ from resources.lake.upgrades import Upgrade, read_upgrade, record, tables_of
 _BACK_FROM: Final = frozenset(
     {"judging", "canary", "backfilling", "stopped", "done", "rolling_back"}
 )
-ROLLBACK: Final = "rollback "
-"""How `eval_run` begins of versions that a rollback decided; the upgrade's id follows."""
 _LOOKS: Final = 5
 """A run that asked for its version's state just before that was decided may commit once more."""
 Told = Callable[[int, int], None]

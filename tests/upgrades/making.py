@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import polars as pl
+from deltalake import CommitProperties, Transaction
 
 import resources.summariser.extractive
 from assets.versions import stage_version
@@ -16,7 +17,7 @@ from io_managers.publish import claim_epoch, publish_staged
 from io_managers.schemas import STAGES, TABLES
 from io_managers.staging import Staged, stage_file
 from io_managers.versions import StageVersion, register
-from resources.lake.lake import Lake
+from resources.lake.lake import Lake, delta_schema
 from resources.lake.upgrades import tables_of
 from resources.settings import Settings, load_settings
 from tests.lakes import Pdf, publish_batch
@@ -63,7 +64,19 @@ def make_lake(settings: Settings, n_batches: int, docs_each: int = 2) -> Lake:
     with mock.patch("tests.lakes.version", lambda stage: stage_version(stage, settings)):
         for number in range(1, n_batches + 1):
             publish_batch(lake, name_of(number), [pdf(number, k) for k in range(docs_each)])
+    _count_batches(lake, n_batches)
     return lake
+
+
+def _count_batches(lake: Lake, n_batches: int) -> None:
+    """Let the manifest's transaction say how many batches there are: the next gets its number."""
+    table = lake.ensure("manifest")
+    table.create_write_transaction(
+        [],
+        mode="append",
+        schema=delta_schema(TABLES["manifest"]),
+        commit_properties=CommitProperties(app_transactions=[Transaction("manifest", n_batches)]),
+    )
 
 
 @contextmanager
