@@ -14,7 +14,6 @@ from assets.evals.base import METRICS
 from assets.evals.cases import KINDS, load_cases
 from assets.evals.golden_set import DEFAULT, golden_set
 from cli.main import app
-from resources.samples.make import make_samples
 from resources.settings import REPOSITORY_ROOT, load_settings
 
 PAGE = (REPOSITORY_ROOT / "docs" / "evaluations.md").read_text(encoding="utf-8")
@@ -31,7 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("golden")
     (root / "cases.jsonl").write_text("\n".join(block("jsonl")), encoding="utf-8")
     (root / "scan-clean-1.txt").write_bytes((DEFAULT / "scan-clean-1.txt").read_bytes())
-    make_samples(root)
+    for name in {name for case in block("jsonl") for name in re.findall(r"[\w-]+\.pdf", case)}:
+        (root / name).write_bytes(b"%PDF-1.7")  # loading opens none
     return root
 
 
