@@ -87,7 +87,7 @@ def _run(opened: Opened, begun: Upgrade, *, as_json: bool) -> None:
         more = {"runs": result.runs, "fresh": result.fresh, "failed_runs": result.failed_runs}
         say_json({"lake": opened.lake.root, **_as_json(ended), **more})
     else:
-        _say(ended)
+        _say(ended, opened.lake.root)
     for batch, error in result.failed_runs.items():
         warn(f"{batch}: {error}")
     raise typer.Exit(_code(ended, failed=bool(result.failed_runs)))
@@ -124,19 +124,22 @@ def _tell(opened: Opened, told: Upgrade, *, as_json: bool) -> None:
     if as_json:
         say_json({"lake": opened.lake.root, **_as_json(told)})
     else:
-        _say(told)
+        _say(told, opened.lake.root)
 
 
 def _as_json(told: Upgrade) -> dict[str, Any]:
     return {"upgrade": told.as_dict(), "message": told.message}
 
 
-def _say(told: Upgrade) -> None:
+def _say(told: Upgrade, root: str) -> None:
     say(told.message)
     if told.compared is not None:
         say(f"canary: {', '.join(told.canary)}")
         for line in told.compared.get("lines", ()):
             say(f"  {line}")
+        report = told.compared.get("report")
+        if report:
+            say(f"  side by side: {root}/{report}")
     _say_left(told)
 
 

@@ -17,6 +17,7 @@ import polars as pl
 
 from assets.evals.base import Limits
 from assets.evals.canary import compare
+from assets.evals.canary_report import keep_canary_report
 from assets.versions import stage_version
 from io_managers.publish import transaction_id
 from io_managers.schemas import STAGES
@@ -329,7 +330,8 @@ def compare_canary(lake: Lake, upgrade: Upgrade, settings: Settings) -> Upgrade 
     """
     limits = Limits(warn=settings.eval_warn, fail=settings.eval_fail)
     found = compare(lake, upgrade, limits)
-    compared = found.as_dict()
+    path, why_none = keep_canary_report(lake, upgrade, found, limits)
+    compared = {**found.as_dict(), "report": path, "no_report": why_none}
     if found.regressions:
         why = f"the canary is worse: {'; '.join(found.regressions)}"
         changed = replace(upgrade, state="stopped", stopped_in="canary", why=why)

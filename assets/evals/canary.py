@@ -83,12 +83,16 @@ class CanaryDiff:
         verdicts: Of each stage whose version changes.
         old: The documents that were measured, as they were read before.
         new: The same now.
+        old_results: Their measures before.
+        new_results: Their measures now.
     """
 
     stages: tuple[StageDiff, ...]
     verdicts: tuple[Verdict, ...]
     old: Readings
     new: Readings
+    old_results: tuple[Result, ...]
+    new_results: tuple[Result, ...]
 
     @property
     def regressions(self) -> list[str]:
@@ -120,19 +124,13 @@ def compare(lake: Lake, upgrade: Upgrade, limits: Limits) -> CanaryDiff:
     documents = _sample(lake, upgrade)
     old = _readings(lake, upgrade, documents, before=True)
     new = _readings(lake, upgrade, documents, before=False)
+    measured = [change for change in upgrade.changes if change.stage in _MEASURED]
+    old_results = [r for c in measured for r in _results(c.stage, c.before or "none", old)]
+    new_results = [r for c in measured for r in _results(c.stage, c.to, new)]
     verdicts = tuple(
-        judge(
-            change.stage,
-            change.to,
-            change.before,
-            _results(change.stage, change.to, new),
-            _results(change.stage, change.before or "none", old),
-            limits,
-        )
-        for change in upgrade.changes
-        if change.stage in _MEASURED
+        judge(c.stage, c.to, c.before, new_results, old_results, limits) for c in measured
     )
-    return CanaryDiff(stages, verdicts, old, new)
+    return CanaryDiff(stages, verdicts, old, new, tuple(old_results), tuple(new_results))
 
 
 _MEASURED: Final[Mapping[str, Callable[[str, Readings], Sequence[Result]]]] = {

@@ -110,7 +110,7 @@ def runs_of(home: Path) -> list[tuple[str, bool, float, list[str]]]:
 
 @pytest.mark.parametrize(
     ("n_batches", "docs_each", "kill_at"),
-    [(5, 3, 8), pytest.param(200, 2, 201, marks=pytest.mark.slow)],
+    [(4, 3, 7), pytest.param(200, 2, 201, marks=pytest.mark.slow)],
 )
 def test_a_summariser_upgrade_runs_summaries_only_and_survives_a_kill(
     tmp_path: Path, n_batches: int, docs_each: int, kill_at: int
@@ -163,17 +163,3 @@ def test_a_summariser_upgrade_runs_summaries_only_and_survives_a_kill(
     )
     (tmp_path / "measured.txt").write_text(said)
     print(said)  # noqa: T201 - the numbers that are reported
-
-
-def test_rolled_back_and_back_again_through_the_command(tmp_path: Path) -> None:
-    settings = settings_over(tmp_path)
-    place = Place(tmp_path, settings)
-    lake = make_lake(settings, 2, 1)
-    before = lake.read("summaries").sort("doc_id")
-    code, told = place.run("upgrade")
-    assert (code, told["upgrade"]["state"]) == (0, "done")
-    assert place.run("upgrade", "--rollback")[1]["rolled_back"] == [name_of(1), name_of(2)]
-    assert lake.read("summaries").sort("doc_id").equals(before)
-    process = place.start("upgrade")
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, "was rejected" in err) == (1, True)
