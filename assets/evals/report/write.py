@@ -67,7 +67,7 @@ def report_of(
     """
     before = old or Side()
     return Report(
-        title=_title(run),
+        title=title_of(run),
         subtitle=_subtitle(run),
         verdicts=run.verdicts,
         new=new,
@@ -83,7 +83,8 @@ def report_of(
     )
 
 
-def _title(run: EvalRun) -> str:
+def title_of(run: EvalRun) -> str:
+    """What a run decided, in a few words."""
     waiting = undecided(run)
     if not run.verdicts and not waiting:
         return "Evaluation: nothing to judge"
