@@ -117,7 +117,7 @@ def _say_worst(opened: Opened, run: EvalRun) -> None:
 
 def _name(pair: PagePair) -> str:
     page = pair.key[1]
-    return f"{pair.file_name} {f'page {page}' if page else 'summary'}"
+    return f"{pair.file_name} {f'page {page}' if page else 'as a whole'}"
 
 
 @commands.command("compare")
