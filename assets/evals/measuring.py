@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from assets.evals.base import STAGE_OF, DocumentReading, Measure, Readings, Result, Suite
+from assets.evals.base import DocumentReading, Measure, Readings, Result, Suite
 from assets.evals.cases import Case
 from assets.evals.judging import judge_case
 from assets.evals.measures.against_truth import against_truth
@@ -53,9 +53,11 @@ def measure_golden(readings: Readings, cases: Sequence[Case]) -> Measured:
             found = page_alone(
                 page.text, confidence=page.confidence, source=page.source, status=page.status
             )
-            measured.results += _results("golden", case_id, found, readings.versions)
+            measured.results += _results("golden", case_id, "pages", found, readings.versions)
             measured.places[case_id] = (document.doc_id, page.page_number)
-        measured.results += _results("golden", name, _of_summary(document), readings.versions)
+        measured.results += _results(
+            "golden", name, "summaries", _of_summary(document), readings.versions
+        )
         measured.places[name] = (document.doc_id, 0)
     return measured
 
@@ -78,7 +80,7 @@ def measure_pictures(readings: Readings, pictures: Sequence[Picture]) -> Measure
             Measure("failed_page", float(failed), page.error_class or ""),
         ]
         measured.results += _results(
-            "live", picture.case_id, found, readings.versions,
+            "live", picture.case_id, "pages", found, readings.versions,
             batch=picture.page.batch, doc_id=picture.doc_id, page_number=picture.page_number,
         )  # fmt: skip
     return measured
@@ -94,7 +96,7 @@ def measure_summaries(readings: Readings, batches: Mapping[str, str]) -> Measure
     measured = Measured()
     for document in readings.documents:
         measured.results += _results(
-            "live", document.doc_id, _of_summary(document), readings.versions,
+            "live", document.doc_id, "summaries", _of_summary(document), readings.versions,
             batch=batches.get(document.doc_id), doc_id=document.doc_id,
         )  # fmt: skip
     return measured
@@ -109,6 +111,7 @@ def _of_summary(document: DocumentReading) -> list[Measure]:
 def _results(
     suite: Suite,
     case_id: str,
+    subject: str,
     measures: Iterable[Measure],
     versions: Mapping[str, str],
     *,
@@ -117,7 +120,6 @@ def _results(
     page_number: int | None = None,
 ) -> Iterator[Result]:
     for measure in measures:
-        subject = STAGE_OF[measure.metric]
         yield Result(
             suite=suite,
             case_id=case_id,
