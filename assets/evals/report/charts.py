@@ -3,8 +3,8 @@
 Here: drawing. Not here: what is drawn (`sections.py`), or colours (`style.py`, by class).
 
 Places across are percentages and places down are pixels, without a viewBox: a chart is as wide as
-its column, on a telephone too, and its letters keep their size. No library: matplotlib is 30 MB and
-its SVG repeats its fonts; pygal and plotly bring scripts, which the page's policy forbids.
+its column, on a telephone too, and its letters keep their size. Why no library draws them:
+docs/decisions/evaluation-report.md.
 """
 
 from __future__ import annotations

@@ -256,7 +256,7 @@ def test_of_ever_so_many_results_the_worst_are_listed() -> None:
 
 
 def test_no_text_makes_it_larger() -> None:
-    text = "\n'\u202e x" * 50_000
+    text = "\n'\u202e x" * 5_000
 
     def side(version: str, text: str, error: float) -> Side:
         results = [
@@ -264,7 +264,7 @@ def test_no_text_makes_it_larger() -> None:
                    doc_id=DOC, page_number=page)
             for page in range(1, 501)
         ]  # fmt: skip
-        return Side(results, [making.readings([text] * 10, version)])
+        return Side(results, [making.readings([text] * 5, version)])
 
     evil = replace(making.verdict(), reasons=(text,) * 99)
     report = report_of(
