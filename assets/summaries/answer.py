@@ -1,8 +1,8 @@
 """What a model answered, judged before it becomes anything: an answer, or a failure with a class.
 
 Here: reading the JSON, and checks of length, language, repetition, names, numbers, addresses and
-echoes against the text that was asked about. Not here: what is done about a failure
-(`documents.py`).
+echoes against the text that was asked about. Not here: how names, numbers and languages are
+compared (`grounding.py`), and what is done about a failure (`documents.py`).
 
 A check that cannot be sure passes: one that fails good summaries costs money and documents.
 """
@@ -15,15 +15,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from assets.summaries.grounding import (
+    grounded_share,
+    is_unspaced,
+    other_language,
+    repeated_share,
+)
 from assets.summaries.prompt import CLOSING, OPENING, Limits, code_of
 from assets.summaries.visible import without_unseen
 from resources.errors import ErrorClass
 from resources.llm.base import Completion, Message
-from resources.summariser.language import guess_language
 
 MIN_LETTERS: Final = 20
 """A shorter answer about a text of ten times that says nothing ("N/A", "See the document.")."""
-NGRAM: Final = 4
 MAX_REPEATED: Final = 0.3
 """Share of an answer's 4-grams of words that stand in it before. Of 42 documents of the corpus in
 eight languages, extractive summaries and the first 1,200 characters of the body have 0.23 at most;
@@ -36,25 +40,8 @@ MIN_ITEMS: Final = 3
 """With fewer names or numbers a share says nothing."""
 ECHO_WORDS: Final = 8
 """Words in a row that stand in the instructions and not in the text."""
-_SAMPLES: Final = 5
-_ALIKE: Final = (
-    {"da", "no", "sv"},
-    {"ru", "uk", "bg"},
-    {"hi", "mr"},
-    {"es", "pt"},
-    {"ar", "fa", "ur"},
-)
-"""Languages that a guess from a few sentences takes for one another."""
-
 _THINKING: Final = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
 _WORD: Final = re.compile(r"\w+")
-_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
-_NUMBER: Final = re.compile(
-    r"\d{1,3}(?:[.,\u00a0\u202f' \u2019]\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)?"
-)
-_DIGITS: Final = re.compile(r"\D+")
-_INSIDE: Final = re.compile(r"(?<=[\w,;] )[^\W\d_][\w\u2019'-]*\w")
-"""A word of more than one letter that does not begin a sentence."""
 _URL: Final = re.compile(r"(?i)\b(?:https?://|ftp://|www\.)[^\s<>\"')\]]+|[\w.+-]+@[\w-]+\.\w{2,}")
 _FILLING: Final = re.compile(r"(\w)\1{7}|([^\w\s])\2{11}")
 
@@ -136,7 +123,7 @@ def fault_of_summary(
 ) -> str | None:
     """What is wrong with a summary, in words; None when nothing is."""
     letters = sum(map(str.isalpha, summary))
-    if letters < MIN_LETTERS and len(source) >= 10 * MIN_LETTERS and not _UNSPACED.search(summary):
+    if letters < MIN_LETTERS and len(source) >= 10 * MIN_LETTERS and not is_unspaced(summary):
         return f"it has {letters} letters"
     if not letters:
         return "it has no letters"
@@ -156,32 +143,8 @@ def fault_of_summary(
 
 
 def _other_language(summary: str, source: str, language: str | None) -> str | None:
-    written = guess_language(summary)
-    if written is None or language is None or _is_alike(written, {language}):
-        return None
-    # A document may hold its translation, or quote at length.
-    step = max(1, len(source) // _SAMPLES)
-    parts = {guess_language(source[i : i + step][:2_000]) for i in range(0, len(source), step)}
-    if _is_alike(written, {part for part in parts if part}):
-        return None
-    return f"it is in {written}, the text is in {language}"
-
-
-def _is_alike(written: str, languages: set[str]) -> bool:
-    return written in languages or any(
-        written in group and not group.isdisjoint(languages) for group in _ALIKE
-    )
-
-
-def repeated_share(summary: str) -> float:
-    """Share of 4-grams (of words; of pairs of characters without spaces) that stand before."""
-    if len(_UNSPACED.findall(summary)) > len(summary) / 3:
-        letters = "".join(_WORD.findall(summary))
-        words = [letters[i : i + 2] for i in range(0, len(letters), 2)]
-    else:
-        words = _WORD.findall(summary.casefold())
-    grams = [tuple(words[i : i + NGRAM]) for i in range(len(words) - NGRAM + 1)]
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+    written = other_language(summary, source, language)
+    return None if written is None else f"it is in {written}, the text is in {language}"
 
 
 def _repetition(summary: str) -> str | None:
@@ -222,33 +185,3 @@ def _inventions(summary: str, source: str) -> str | None:
     if n >= MIN_ITEMS and share < MIN_GROUNDED:
         return f"{share:.0%} of its {n} names and numbers occur in the text"
     return None
-
-
-def grounded_share(summary: str, source: str) -> tuple[float, int]:
-    """Share of the summary's names and numbers that occur in the source, and how many it has.
-
-    Numbers are compared by their digits, so that 1,234.5 and 1234,5 are one; names by their letters
-    in any case, so that a heading in capitals holds them, and without a trailing `s`.
-    """
-    numbers = {digits for found in _NUMBER.findall(summary) if len(digits := _bare(found)) > 1}
-    names = _names(summary)
-    if not numbers and not names:
-        return 1.0, 0
-    known_numbers = {_bare(found) for found in _NUMBER.findall(source)}
-    known_numbers |= set(re.findall(r"\d+", source))
-    folded = source.casefold()
-    held = sum(number in known_numbers for number in numbers)
-    held += sum(name in folded or name.rstrip("s") in folded for name in names)
-    return held / (len(numbers) + len(names)), len(numbers) + len(names)
-
-
-def _names(summary: str) -> set[str]:
-    """Words that are written as names; German writes every noun as one."""
-    if guess_language(summary) == "de":
-        return set()
-    words = (word for word in _INSIDE.findall(summary) if word[0].isupper())
-    return {word.casefold().removesuffix("'s").removesuffix("\u2019s") for word in words}
-
-
-def _bare(number: str) -> str:
-    return _DIGITS.sub("", number)

@@ -131,16 +131,16 @@ def _repeated(read: Sequence[str], again: Sequence[int]) -> Measure:
     return Measure("repeated", len(again) / len(read), said)
 
 
-def repeated_places(read: Sequence[str], truth: Sequence[str]) -> list[int]:
+def repeated_places(read: Sequence[str], truth: Sequence[str], run: int = RUN) -> list[int]:
     """Places of words in runs that stand more often than in the truth, and more than once."""
     signs = sum(len(word) == 1 for word in read) > len(read) / 2
-    size = RUN_OF_SIGNS if signs else RUN
+    size = max(run, RUN_OF_SIGNS) if signs else run
     allowed = Counter(tuple(truth[i : i + size]) for i in range(len(truth) - size + 1))
     seen: Counter[tuple[str, ...]] = Counter()
     places: set[int] = set()
     for i in range(len(read) - size + 1):
-        run = tuple(read[i : i + size])
-        seen[run] += 1
-        if seen[run] > max(1, allowed[run]):
+        said = tuple(read[i : i + size])
+        seen[said] += 1
+        if seen[said] > max(1, allowed[said]):
             places.update(range(i, i + size))
     return sorted(places)

@@ -8,8 +8,9 @@ import json
 
 import pytest
 
-from assets.summaries.answer import grounded_share, judged, read_answer, repeated_share
+from assets.summaries.answer import judged, read_answer
 from assets.summaries.asking import Asking
+from assets.summaries.grounding import grounded_share, repeated_share
 from assets.summaries.prompt import Limits, code_of, messages_of
 from resources.errors import ErrorClass
 from resources.llm.base import Completion, FinishReason
