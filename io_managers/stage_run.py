@@ -214,7 +214,9 @@ class StageRun:
         self._flush(self.stage)
         published = self._published_rows({name for name, _ in failed})
         marks = [c for c in published.columns if c in (self._unit, "page_number", *_MARKS)]
-        keys = standing(failed, self.staged(self.stage, marks), published, self._unit)
+        made = self.staged(self.stage, marks)
+        several = "image_index" in TABLES[self.stage].key
+        keys = standing(failed, made, published, self._unit, may_be_empty=several)
         if keys.is_empty():
             return
         kept = published.join(keys, on=keys.columns, how="semi", maintain_order="left")
@@ -224,7 +226,7 @@ class StageRun:
         self.failures.note_standing(self._unit, versions_of(kept, keys.columns))
 
     def _published_rows(self, units: Collection[str]) -> pl.DataFrame:
-        """Published rows of documents that are not carried over, and whose bytes are there."""
+        """Published rows of documents that are not carried over; without its bytes one is lost."""
         schema = TABLES[self.stage]
         marks = [c for c in _MARKS if c in schema.columns]
         bytes_of = ["sha256"] if self._beside else []
@@ -235,8 +237,8 @@ class StageRun:
         if self._beside:
             stored = self.lake.read(self._beside, ["sha256"], batch=self.batch)["sha256"]
             lost = pl.col("sha256").is_not_null() & ~pl.col("sha256").is_in(stored.to_list())
-            pages = rows.filter(lost).select(self._unit, "page_number")
-            rows = rows.join(pages, on=pages.columns, how="anti", maintain_order="left")
+            status = pl.when(lost).then(pl.lit("failed")).otherwise("status")
+            rows = rows.with_columns(status.alias("status"))
         return rows
 
     def keep_published(self, units: Collection[str], *, unit: str = "doc_id") -> set[str]:

@@ -27,6 +27,8 @@ def standing(
     made: pl.DataFrame,
     published: pl.DataFrame,
     unit: str,
+    *,
+    may_be_empty: bool = False,
 ) -> pl.DataFrame:
     """Keys (`unit`, and `page_number` where the rows have it) of published rows that stand.
 
@@ -41,12 +43,15 @@ def standing(
         made: The run's rows: `unit`, `page_number`, `status`, `error_class` where the table has it.
         published: Rows that are published and not carried over; likewise.
         unit: The column that tells documents apart.
+        may_be_empty: Whether a page without a row is a good answer, as of a document's pages those
+            are without images: then no failed row takes its place either.
     """
     on = [unit, "page_number"] if "page_number" in published.columns else [unit]
-    subjects = _subjects(failed, published, unit, on)
+    subjects = _subjects(failed, published, unit, on, may_be_empty=may_be_empty)
     old = _by_subject(published, on).select(*on, pl.col("rank").alias("old"))
     new = _by_subject(made, on)
-    found = subjects.join(old, on=on, how="inner").join(new, on=on, how="left")
+    found = subjects.join(old, on=on, how="left").with_columns(pl.col("old").fill_null(_WHOLE))
+    found = found.join(new, on=on, how="left")
     # A failure with no row of its own, or beside good ones only, is of an answer that was refused.
     rank = pl.when(pl.col("rank").fill_null(0) == _WHOLE).then(0).otherwise(pl.col("rank"))
     verdict = pl.col("verdict").fill_null(value=False)
@@ -54,7 +59,12 @@ def standing(
 
 
 def _subjects(
-    failed: Mapping[Subject, Mapping[str, Any]], published: pl.DataFrame, unit: str, on: list[str]
+    failed: Mapping[Subject, Mapping[str, Any]],
+    published: pl.DataFrame,
+    unit: str,
+    on: list[str],
+    *,
+    may_be_empty: bool,
 ) -> pl.DataFrame:
     """The published subjects that failed; a document that failed is all of its pages."""
     about = {subject for subject, row in failed.items() if row["error_class"] not in _GONE}
@@ -67,7 +77,8 @@ def _subjects(
     )
     found = [keys.filter(pl.col(unit).is_in(list(whole)))]
     if "page_number" in on:
-        found.append(keys.join(of_page, on=on, how="semi"))
+        others = published.select(unit) if may_be_empty else keys
+        found.append(of_page.join(others, on=others.columns, how="semi"))
     return pl.concat(found).unique(maintain_order=True)
 
 

@@ -303,9 +303,17 @@ def test_an_answer_that_is_no_row_leaves_the_old_page(lake: Lake) -> None:
     assert images(lake) == [(1, 0, "r2", "a2"), (2, 0, "r1", "b1"), (2, 1, "r1", "both")]
 
 
+def test_a_page_without_images_gets_no_failed_row_either(lake: Lake) -> None:
+    extract(lake, 1, FIRST, "r1")
+    staged = [*FIRST, (3, 0, ("failed", "timeout"), None)]
+    extract(lake, 2, staged, "r2")
+    assert [row[:3] for row in images(lake)] == [(p, i, "r2") for p, i, _, _ in FIRST]
+    assert lake.read("failures").select("page_number", "attempts").rows() == [(3, 1)]
+
+
 def test_rows_whose_bytes_are_gone_do_not_stand(lake: Lake) -> None:
     """A run that died between the two tables had replaced the bytes."""
-    extract(lake, 1, [(1, 0, OK, "a1")], "r1")
+    extract(lake, 1, [(1, 0, OK, "a1"), (2, 0, OK, "x")], "r1")
     run = StageRun(lake, version("images", 2), BATCH, "r2", gate="off", beside="image_data")
     run.carry({"d": "1"})
     run.add("image_data", {"sha256": "x", "input_sha256": "x", "format": "png", "data": b"x"}, 10)
@@ -319,5 +327,5 @@ def test_rows_whose_bytes_are_gone_do_not_stand(lake: Lake) -> None:
         epoch=staged.epoch,
         files=staged.tables["image_data"],
     )
-    extract(lake, 2, [(1, 0, ("failed", "crash"), None)], "r3")
-    assert images(lake) == [(1, 0, "r2", None)]
+    extract(lake, 2, [(n, 0, ("failed", "crash"), None) for n in (1, 2)], "r3")
+    assert images(lake) == [(1, 0, "r2", None), (2, 0, "r1", "x")]
