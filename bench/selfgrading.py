@@ -46,6 +46,7 @@ from resources.summariser.language import guess_language
 from resources.workers.pool import WorkerPool
 
 SCANS: Final = {"scan", "derived_scan"}
+DIGITAL: Final = {"ordinary_en", "multi_column"}
 LOOKED_AT: Final = 4
 """Pages read for each that is wanted: some have too little text."""
 ANCHOR: Final = 12
@@ -122,7 +123,7 @@ def by_texts(corpus: Path, n_pages: int, n_workers: int) -> Iterator[Graded]:
 def by_scans(corpus: Path, n_pages: int, n_workers: int) -> Iterator[Graded]:
     """The error rate of each scan, beside that of a picture of the page that it was made of."""
     sources = corpus_sources(corpus)
-    places = _places([s for s in sources if s.category not in SCANS])
+    places = _places([s for s in sources if s.category in DIGITAL])
     found: list[tuple[Source, int, str, tuple[Source, int]]] = []
     for scan in (s for s in sources if s.category == "derived_scan" and s.truth):
         assert scan.truth is not None
@@ -167,7 +168,9 @@ def _places(sources: Sequence[Source]) -> dict[str, tuple[Source, int]]:
 
     places: dict[str, tuple[Source, int]] = {}
     for source in sources:
-        with suppress(RuntimeError):  # hostile and broken ones are in a corpus too
+        with suppress(
+            RuntimeError, pymupdf.mupdf.FzErrorBase
+        ):  # hostile and broken ones are in a corpus too
             document = pymupdf.open(source.path)
             if not document.needs_pass and document.is_pdf:
                 places |= {_start(p.get_text()): (source, p.number + 1) for p in document}
