@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,6 +23,7 @@ from io_managers.schemas import STAGES
 from io_managers.versions import (
     Accepted,
     StageVersion,
+    State,
     accepted,
     accepted_version,
     not_accepted,
@@ -207,18 +208,40 @@ def settings_to_use(lake: Lake, stage: str, settings: Settings) -> Settings:
     return instead
 
 
-def held_back(lake: Lake, settings: Settings, stages: Iterable[str] = STAGES) -> dict[str, str]:
-    """Stages that no run could do now, each with what it waits for; cheap enough for every tick.
+@dataclass(frozen=True)
+class Waiting:
+    """A version of the settings that is not accepted.
 
-    A run of a batch does every stage, so one that is held back holds every batch. Nothing is
-    written: what was never registered, and would be a candidate, counts as one.
+    Attributes:
+        stage: Its stage.
+        version: Its name.
+        state: `candidate` or `rejected`.
+        used: The accepted version that documents are done by meanwhile; None where this machine
+            cannot make it, and every batch waits.
+        words: All of that in a sentence, with the mend.
+    """
+
+    stage: str
+    version: str
+    state: State
+    used: str | None
+    words: str
+
+
+def waiting_versions(
+    lake: Lake, settings: Settings, stages: Iterable[str] = STAGES
+) -> list[Waiting]:
+    """Versions of these settings that wait to be judged, or were rejected; none at an open gate.
+
+    Cheap enough for every tick, and nothing is written: what was never registered, and would be a
+    candidate, counts as one.
     """
     if settings.gate in _OPEN_GATE:
-        return {}
+        return []
     rows = lake.read("versions", ["stage", "version", "state"])
     states = {(stage, version): state for stage, version, state in rows.iter_rows()}
     known = set(rows["stage"])
-    held = {}
+    found = []
     for stage in stages:
         if stage not in known:
             continue  # a lake's first version is accepted
@@ -227,6 +250,23 @@ def held_back(lake: Lake, settings: Settings, stages: Iterable[str] = STAGES) ->
         except (SettingError, EngineError):
             continue  # the run says so, with its own mend
         state = states.get((stage, name), "candidate")
-        if state != "accepted" and accepted_settings(lake, stage, settings) is None:
-            held[stage] = not_accepted(stage, name, state, accepted_version(lake, stage))
-    return held
+        if state != "accepted":
+            found.append(_waiting(lake, stage, settings, name, state))
+    return found
+
+
+def _waiting(lake: Lake, stage: str, settings: Settings, name: str, state: State) -> Waiting:
+    current = accepted_version(lake, stage)
+    words = not_accepted(stage, name, state, current)
+    if accepted_settings(lake, stage, settings) is None:
+        here = "" if current is None else f" (this machine cannot make {current})"
+        return Waiting(stage, name, state, None, words + here)
+    return Waiting(stage, name, state, current, f"{words}. Meanwhile documents are done by {current}")
+
+
+def held_back(lake: Lake, settings: Settings) -> dict[str, str]:
+    """Stages that no run could do now, each with what it waits for.
+
+    A run of a batch does every stage, so one that is held back holds every batch.
+    """
+    return {w.stage: w.words for w in waiting_versions(lake, settings) if w.used is None}

@@ -17,6 +17,7 @@ from typing import Final
 
 import dagster as dg
 
+from assets.versions import held_back
 from cli.disk_full import told_of_full_disk
 from cli.interrupts import noting_interrupts
 from cli.submission import submit_all
@@ -70,6 +71,8 @@ class Ingested:
     runs: int = 0
     failed_runs: dict[str, str] = field(default_factory=dict)
     job_id: str = ""
+    held_back: dict[str, str] = field(default_factory=dict)
+    """Stages that wait for an accepted version, and why: no batch was run."""
     covered: frozenset[str] = frozenset()
     """Batches that this command answered for; others may have come since, and are in work."""
 
@@ -117,6 +120,8 @@ def ingest(
     result.covered = frozenset(all_batches(lake))
     todo = batches_to_run(lake, settings)
     if todo:
+        result.held_back = held_back(lake, settings)
+    if todo and not result.held_back:
         job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
         with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
             add_partitions(instance, todo)

@@ -75,6 +75,7 @@ def ingest(
         "batches": result.batches,
         "runs": result.runs,
         "failed_runs": result.failed_runs,
+        "held_back": result.held_back,
         "states": counts,
         "peak_memory_mb": round(peak_memory_mib()),
     }
@@ -84,6 +85,8 @@ def ingest(
         _say(report)
     for batch, error in result.failed_runs.items():
         warn(f"{batch}: {error}")
+    for why in result.held_back.values():
+        warn(f"every batch waits for an accepted version: {why}")
     ours = _counts(states.filter(pl.col("batch").is_in(list(result.covered))))
     raise typer.Exit(ExitCode.CANNOT_GO_ON if result.failed_runs else of_states(ours))
 
@@ -138,7 +141,8 @@ def _say(report: dict[str, Any]) -> None:
         say(f"batches: {', '.join(report['batches'])}")
     states = ", ".join(f"{n} {state}" for state, n in sorted(report["states"].items()))
     say(f"files: {states}")
-    if report["states"].get("waiting") and not report["failed_runs"]:
+    stopped = report["failed_runs"] or report["held_back"]
+    if report["states"].get("waiting") and not stopped:
         say("what waits is tried again by the next quire ingest, or later by make dev")
     if report["waiting"]:
         say(f"{report['waiting']} are still being written: run again, or leave them to make dev")

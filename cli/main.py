@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, export, ingest, pause, quarantine, report, retry, show, status
+from cli import audit, evals, export, ingest, pause, quarantine, report, retry, show, status
 from cli.disk_full import told_of_full_disk
 from cli.exit_codes import ExitCode, of_error
 from cli.terminal import say, warn
@@ -60,6 +60,7 @@ app.command("retry")(retry.retry)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.add_typer(quarantine.commands, name="quarantine")
+app.add_typer(evals.commands, name="evals")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

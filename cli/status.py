@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import polars as pl
 import typer
 
+from assets.versions import waiting_versions
 from cli import job as jobs
 from cli import spending
 from cli.exit_codes import of_states
@@ -93,6 +94,10 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
     held = paused(opened.lake)
     if held is not None:
         say(held.message)
+    for version in waiting_versions(opened.lake, opened.settings):
+        if version.used is None:
+            say("every batch waits for an accepted version:")
+        say(version.words)
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,9 @@ def _as_json(
         **told.as_dict(),
         "unfinished_batches": open_batches.to_dicts(),
         "spending": spending.as_json(opened),
+        "waiting_versions": [
+            asdict(version) for version in waiting_versions(opened.lake, opened.settings)
+        ],
         "paused": None if (held := paused(opened.lake)) is None else asdict(held),
     }
     if listed is not None:

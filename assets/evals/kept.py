@@ -4,8 +4,9 @@ Here: records to and from what the lake holds. Not here: the table's commit or w
 (`io_managers/evals.py`), or what is judged (`run.py`).
 
 Of a run there are, under `_quire/evals/<run_id>/`: `run.json` (written last but for the decision),
-`readings-<set>-<new|old>.parquet` (one row a document, pages inside it) and `report.html`. Readings
-are also found by what was read with which versions, so that nothing is read twice.
+`readings-<set>-<new|old>.parquet` (one row a document, pages inside it), `places.json` and
+`report.html`. Readings are also found by what was read with which versions, so that nothing is read
+twice.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from resources.lake.lake import Lake
 
 RUN: Final = "run.json"
 REPORT: Final = "report.html"
+PLACES: Final = "places.json"
 _READ: Final = f"{FOLDER}/read"
 _META: Final = "quire"
 _PAGE: Final = pl.Struct(
@@ -127,7 +129,8 @@ def _plain(value: object) -> str:
 def _run(held: dict[str, Any]) -> EvalRun:
     verdicts = tuple(_verdict(verdict) for verdict in held["verdicts"])
     started = datetime.fromisoformat(held["started_at"])
-    return EvalRun(**{**_known(EvalRun, held), "verdicts": verdicts, "started_at": started})
+    values = {"verdicts": verdicts, "started_at": started, "notes": tuple(held.get("notes", ()))}
+    return EvalRun(**{**_known(EvalRun, held), **values})
 
 
 def _verdict(held: dict[str, Any]) -> Verdict:
@@ -167,11 +170,13 @@ class Reading:
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def keep_readings(lake: Lake, run_id: str, which: str, reading: Reading, found: Readings) -> None:
-    """Keep texts of pages and documents of one side of a run (`golden-new`, `live-old`)."""
+def keep_readings(lake: Lake, run_id: str, which: str, found: Readings, *readings: Reading) -> None:
+    """Keep texts of pages and documents of one side of a run (`golden-new`, `pages-old`).
+
+    It is found again by each of `readings`; of two with one key the later one is.
+    """
     frame = pl.DataFrame([asdict(document) for document in found.documents], schema=_DOCUMENT)
     meta = {
-        "of": reading.of,
         "versions": dict(found.versions),
         "seconds": dict(found.seconds),
         "cost_usd": found.cost_usd,
@@ -180,7 +185,8 @@ def keep_readings(lake: Lake, run_id: str, which: str, reading: Reading, found: 
     frame.write_parquet(buffer, metadata={_META: json.dumps(meta)})
     path = object_path(run_id, f"readings-{which}.parquet")
     lake.put(path, buffer.getvalue())
-    lake.put(f"{_READ}/{reading.key}", path.encode())
+    for reading in readings:
+        lake.put(f"{_READ}/{reading.key}", path.encode())
 
 
 def find_readings(lake: Lake, reading: Reading) -> Readings | None:
@@ -210,6 +216,20 @@ def _readings(lake: Lake, path: str) -> Readings | None:
 def _document(row: dict[str, Any]) -> DocumentReading:
     pages = tuple(PageReading(**page) for page in row["pages"] or ())
     return DocumentReading(**{**_known(DocumentReading, row), "pages": pages})
+
+
+# Places ----------------------------------------------------------------------------------------
+
+
+def keep_places(lake: Lake, run_id: str, places: Mapping[str, tuple[str, int]]) -> None:
+    """Keep which document and page of its readings each golden case of a run is about."""
+    lake.put(object_path(run_id, PLACES), json.dumps(places).encode())
+
+
+def read_places(lake: Lake, run_id: str) -> dict[str, tuple[str, int]]:
+    """The document and page of each golden case of a run; a summary is page 0."""
+    held = json.loads(lake.get(object_path(run_id, PLACES)) or b"{}")
+    return {case: (doc_id, page) for case, (doc_id, page) in held.items()}
 
 
 # The report ------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ VERDICT = Verdict("pages", "pages-r4", "pages-r3", False, ("text is missing",), 
 
 def run(run_id: str, *verdicts: Verdict) -> EvalRun:
     started = datetime(2026, 11, 23, 8, 0, 1, tzinfo=UTC)
-    return EvalRun(run_id, started, {"pages": "p2"}, {"pages": "p1"}, "g", 30, 12, verdicts, 9.5)
+    return EvalRun(run_id, started, {"pages": "p2"}, {"pages": "p1"}, "g", 30, 12, verdicts, 9.5, notes=("n",))
 
 
 def readings() -> Readings:
@@ -77,7 +77,7 @@ def test_readings_are_found_by_what_was_read_with_which_versions(lake: Lake) -> 
     found = readings()
     reading = Reading("golden-hash", {"pages": "p2"})
     assert find_readings(lake, reading) is None
-    keep_readings(lake, "e1", "golden-new", reading, found)
+    keep_readings(lake, "e1", "golden-new", found, reading)
     assert find_readings(lake, reading) == found
     assert read_readings(lake, "e1", "golden-new") == found
     assert read_readings(lake, "e1", "golden-old") is None
