@@ -18,7 +18,7 @@ from assets.evals.base import Measure
 from assets.evals.measures.against_truth import repeated_places
 from assets.evals.measures.matching import matched
 from assets.evals.measures.plausible import judged_words
-from assets.evals.measures.words import plain, quoted, words_of
+from assets.evals.measures.words import plain, quoted, words_of, words_of_plain
 from assets.pages.routing.soundness import unsound_share
 
 MIN_WORDS: Final = 10
@@ -91,7 +91,7 @@ def disagreement(text_layer: str, ocr: str) -> list[Measure]:
     0 when each has the words of the other, misread ones taken for the same; 1 when they share none.
     Nothing when both have fewer than `MIN_WORDS` words.
     """
-    one, other = words_of(plain(text_layer)), words_of(plain(ocr))
+    one, other = words_of_plain(plain(text_layer)), words_of_plain(plain(ocr))
     if max(len(one), len(other)) < MIN_WORDS:
         return []
     bags = matched(one, other)

@@ -4,8 +4,8 @@ Here: shapes that misreading makes and no language writes. Not here: characters 
 all (`assets/pages/routing/soundness.py`), or the share of a page (`page.py`).
 
 A word is taken for one unless its shape speaks against it, in every script: letters of two scripts,
-signs or digits between its letters, capitals inside. Words in Latin letters must have a vowel, and
-no five consonants in a row (`ch`, `sch`, `th` and their like count as one).
+signs or digits between its letters, capitals inside. Words in Latin letters must have a vowel (or
+`l r w`, as in Czech and Welsh), and no five consonants in a row (`ch`, `sch` and the like are one).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _DIGIT_INSIDE: Final = re.compile(r"[^\W\d_]\d+[^\W\d_]|\d[^\W\d_]{4}")
 _CAPITALS: Final = re.compile(r"^[^\W\d_]?(?:[a-z]+[A-Z]|[A-Z]{2,}[a-z]+[A-Z])")
 _CAMEL: Final = re.compile(r"^[A-Z]?[a-z]+(?:[A-Z][a-z]+)+$|^[a-z]{1,2}[A-Z]{1,2}[a-z]?$")
 _AS_ONE: Final = re.compile(r"sch|[cgkpstwz]h|ck|ng|st|tz|sz|cz")
-_CONSONANTS: Final = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}")
-_VOWEL: Final = re.compile(r"[aeiouy]|[^\x00-\x7f]")
+_CONSONANTS: Final = re.compile(r"[bcdfghjkmnpqstvxz]{5}")
+_VOWEL: Final = re.compile(r"[aeiouylrw]|[^\x00-\x7f]")
 _REPEATED: Final = re.compile(r"([^\W\d_])\1{3}")
 _VOWELLESS: Final = 4
 """Letters of a lower-case word that must have a vowel: shorter ones are abbreviations."""
