@@ -23,6 +23,7 @@ from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
 from sensors.notifications import run_sensors
 from sensors.quarantine import quarantine_list_job, quarantine_release_job
 from sensors.runs import process_resource
+from sensors.upgrades import upgrade_job, upgrades_sensor
 
 INGEST_JOB = "ingest"
 
@@ -63,6 +64,7 @@ def build_defs(
         config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
     )
     maintenance = maintain_tables_job(settings)
+    upgrade = upgrade_job(settings)
     return dg.Definitions(
         assets=assets,
         jobs=[
@@ -72,9 +74,14 @@ def build_defs(
             quarantine_release_job(settings),
             maintenance,
             evaluate_job(settings),
+            upgrade,
         ],
         schedules=[maintain_tables_schedule(maintenance)],
-        sensors=[new_pdfs_sensor(settings, INGEST_JOB), *run_sensors(settings)],
+        sensors=[
+            new_pdfs_sensor(settings, INGEST_JOB),
+            upgrades_sensor(settings, INGEST_JOB, [ingest, upgrade]),
+            *run_sensors(settings),
+        ],
         executor=dg.in_process_executor,
         resources={
             "settings": dg.ResourceDefinition.hardcoded_resource(settings),

@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -123,9 +123,9 @@ def ingest(
         result.held_back = held_back(lake, settings)
     if todo and not result.held_back:
         job = build_defs(settings, progress, pools=False).resolve_job_def(INGEST_JOB)
-        with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
+        with dg.DagsterInstance.get() as home, without_log_capture(home) as instance:
             add_partitions(instance, todo)
-            batches = _Batches(settings, lake, instance, job, progress, result)
+            batches = Batches(settings, lake, instance, job, progress, result)
             batches.run_all(todo)
             batches.hand_over()
     return result
@@ -141,7 +141,7 @@ def batches_to_run(lake: Lake, settings: Settings) -> list[str]:
     return unfinished + [batch for batch in retryable_batches(lake) if batch not in spare]
 
 
-def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
+def without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """The same instance, which leaves stdout and stderr of this process alone.
 
     Dagster's default sends both through files that `tail` processes copy back to the terminal: the
@@ -157,8 +157,8 @@ def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
 
 
 @dataclass
-class _Batches:
-    """The batches of one `quire ingest`, run here or waited for."""
+class Batches:
+    """The batches of one `quire ingest` or `quire upgrade`, run here or waited for."""
 
     settings: Settings
     lake: Lake
@@ -167,6 +167,9 @@ class _Batches:
     progress: Progress
     result: Ingested
     superseded: Counter[str] = field(default_factory=Counter)
+    selection: Sequence[str] | None = None
+    """The stages that are run; all of them when it is None."""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def run_all(self, todo: Sequence[str]) -> None:
         """Run every batch that no other run holds, then wait for the others to be finished."""
@@ -242,8 +245,14 @@ class _Batches:
                 outcome = self.job.execute_in_process(
                     partition_key=batch,
                     instance=self.instance,
+                    asset_selection=self._assets(),
                     run_id=run_id,
-                    tags={"quire/source": "cli", PROCESS_TAG: this_process(), **NO_RUN_RETRIES},
+                    tags={
+                        "quire/source": "cli",
+                        PROCESS_TAG: this_process(),
+                        **NO_RUN_RETRIES,
+                        **self.tags,
+                    },
                     raise_on_error=False,
                     run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 )
@@ -259,6 +268,9 @@ class _Batches:
         error = None if outcome.success else _why(outcome)
         self._tell(EndedRun(run_id, batch, error))
         return error
+
+    def _assets(self) -> list[dg.AssetKey] | None:
+        return None if self.selection is None else [dg.AssetKey(name) for name in self.selection]
 
     def _tell(self, run: EndedRun) -> None:
         """Tell a webhook of a run; the terminal has its own words. Nothing of it fails the run."""

@@ -116,8 +116,7 @@ def _say_worst(opened: Opened, run: EvalRun) -> None:
 
 
 def _name(pair: PagePair) -> str:
-    page = pair.key[1]
-    return f"{pair.file_name} {f'page {page}' if page else 'as a whole'}"
+    return f"{pair.file_name}, {pair.what}"
 
 
 @commands.command("compare")
@@ -174,7 +173,8 @@ def _as_json(pair: PagePair) -> dict[str, Any]:
     return {
         "file_name": pair.file_name,
         "doc_id": pair.key[0],
-        "page_number": pair.key[1] or None,
+        "what": pair.what,
+        "page_number": pair.key[1] if pair.key[1] > 0 else None,
         "worse": [asdict(worse) for worse in pair.worse],
         "old": pair.old_text,
         "new": pair.new_text,

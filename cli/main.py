@@ -17,7 +17,19 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, evals, export, ingest, pause, quarantine, report, retry, show, status
+from cli import (
+    audit,
+    evals,
+    export,
+    ingest,
+    pause,
+    quarantine,
+    report,
+    retry,
+    show,
+    status,
+    upgrade,
+)
 from cli.disk_full import told_of_full_disk
 from cli.exit_codes import ExitCode, of_error
 from cli.terminal import say, warn
@@ -57,6 +69,7 @@ app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)
 app.command("retry")(retry.retry)
+app.command("upgrade")(upgrade.upgrade)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.add_typer(quarantine.commands, name="quarantine")

@@ -12,16 +12,19 @@ from typing import Annotated, Any, Final
 import polars as pl
 import typer
 
+from assets.evals.kept import newest_run, report_address
+from assets.evals.report.write import title_of
 from assets.versions import waiting_versions
 from cli import job as jobs
 from cli import spending
+from cli import stale as stale_part
 from cli.exit_codes import of_states
 from cli.options import JsonOption, LakeOption, Opened, open_lake
 from cli.terminal import say, say_json, say_table
 from resources.errors import QuireError, SettingError
 from resources.lake.pause import paused
 from resources.lake.states import STATES, LakeStates
-from resources.lake.summary import Summary, stale_rows, summary
+from resources.lake.summary import Summary, summary
 
 _BATCHES_LISTED: Final = 10
 _FILES_LISTED: Final = 50
@@ -49,7 +52,7 @@ def status(
         typer.Option("--timeout", metavar="SECONDS", min=0, help="With --wait: at most so long."),
     ] = None,
     stale: Annotated[
-        bool, typer.Option("--stale", help="What an accepted version has made out of date.")
+        bool, typer.Option("--stale", help="What a newer version has made out of date.")
     ] = False,
     check: Annotated[
         bool,
@@ -80,7 +83,7 @@ def status(
         if listed is not None:
             _say_files(listed)
         if stale:
-            _say_stale(opened)
+            stale_part.say_stale(opened)
     if check:
         raise typer.Exit(of_states(told.files))
 
@@ -91,6 +94,8 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
     if batch is None:
         spending.say_spending(opened, told.documents["blocked"])
     _say_batches(states, batch)
+    if batch is None:
+        _say_evaluation(opened)
     held = paused(opened.lake)
     if held is not None:
         say(held.message)
@@ -98,6 +103,14 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
         if version.used is None:
             say("every batch waits for an accepted version:")
         say(version.words)
+
+
+def _say_evaluation(opened: Opened) -> None:
+    """What the last evaluation decided, and where its report lies."""
+    run = newest_run(opened.lake)
+    if run is not None:
+        address = report_address(opened.lake, run.run_id)
+        say(f"{title_of(run)}, {run.started_at:%Y-%m-%d %H:%M} UTC: {address}")
 
 
 @dataclass(frozen=True)
@@ -174,7 +187,7 @@ def _as_json(
     if listed is not None:
         value["listed"] = listed.to_dicts()
     if stale:
-        value["stale"] = stale_rows(opened.lake).to_dicts()
+        value |= stale_part.as_json(opened)
     return value
 
 
@@ -248,18 +261,3 @@ def _say_files(listed: pl.DataFrame) -> None:
     )
     if listed.height > _FILES_LISTED:
         say(f"... and {listed.height - _FILES_LISTED:,} more: --json lists all")
-
-
-def _say_stale(opened: Opened) -> None:
-    rows = stale_rows(opened.lake)
-    if rows.is_empty():
-        say("nothing is stale: every row carries the accepted version of its stage")
-        return
-    say_table(
-        ["stage", "batch", "documents", "rows", "made by", "accepted now"],
-        [
-            [r["stage"], r["batch"], r["documents"], r["rows"], r["version"], r["accepted"]]
-            for r in rows.to_dicts()
-        ],
-        title="Stale: materialise these batches again in the Dagster UI (make dev)",
-    )

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import polars as pl
 from deltalake import CommitProperties, Transaction, write_deltalake
@@ -24,6 +24,8 @@ from io_managers.schemas import VERSIONS
 from resources.errors import LakeError, SettingError, VersionNotAcceptedError
 from resources.lake.lake import Lake
 
+ROLLBACK: Final = "rollback "
+"""How `eval_run` begins of versions that a rollback decided; the upgrade's id follows."""
 COMMIT_TRIES = 60
 """Tries at one commit; 12 writers needed 3.1 on average, so this is never the limit in practice."""
 
@@ -119,8 +121,9 @@ def register(lake: Lake, version: StageVersion, gate: str) -> State:
     """Make a version known to the lake and return its state.
 
     A lake's first version of a stage is accepted; a later one starts as `candidate`, or is accepted
-    at once when the gate is `warn` or `off`, which a rejected one is then as well. Of a known
-    version the settings that make it are brought up to date: a server may have moved.
+    at once when the gate is `warn` or `off`, which a rejected one is then as well; not one that was
+    rolled back, which only a person accepts again. Of a known version the settings that make it are
+    brought up to date: a server may have moved.
 
     Raises:
         LakeError: The lake cannot be written.
@@ -131,7 +134,8 @@ def register(lake: Lake, version: StageVersion, gate: str) -> State:
         known = of_stage.filter(pl.col("version") == version.name)
         newest = _newest(rows, version.stage)
         is_newest = newest is not None and newest["version"] == version.name
-        open_gate = gate in ("warn", "off")
+        taken_back = known["eval_run"].str.starts_with(ROLLBACK).any()
+        open_gate = gate in ("warn", "off") and not taken_back
         if known.is_empty() or (open_gate and not is_newest):
             state: State = "accepted" if of_stage.is_empty() or open_gate else "candidate"
             return state, _row(version, state, None)

@@ -28,7 +28,7 @@ from resources.settings import Settings
 from sensors.asking import asks, room_for, waiting_for
 from sensors.notifications import make_outbox, tell_of_stuck
 from sensors.partitions import add_partitions, retire_partitions
-from sensors.runs import NO_RUN_RETRIES, end_lost_runs, running_batches
+from sensors.runs import NO_RUN_RETRIES, end_lost_runs, running_batches, upgrading_batches
 from sensors.scan import tick
 from sensors.submit import submit
 
@@ -62,7 +62,8 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         finished = finished_batches(lake, batches)
         unfinished = [batch for batch in batches if batch not in finished]
         held_back = held_stages(lake, settings)
-        room, stuck = room_for(lake, unfinished, running, settings.max_batches)
+        busy = running - upgrading_batches(context.instance)
+        room, stuck = room_for(lake, unfinished, busy, settings.max_batches)
         message, made = _take(context, lake, settings, room)
         blocked = blocked_batches(books, Budget.of(settings))
         retryable = [batch for batch in retryable_batches(lake) if batch not in blocked.waiting]

@@ -120,6 +120,11 @@ def all_runs(lake: Lake) -> list[EvalRun]:
     return [run for name in run_ids(lake) if (run := read_run(lake, name)) is not None]
 
 
+def newest_run(lake: Lake) -> EvalRun | None:
+    """The last run that came to its end; None where there is none."""
+    return next((run for name in run_ids(lake) if (run := read_run(lake, name)) is not None), None)
+
+
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()

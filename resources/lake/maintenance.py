@@ -26,9 +26,11 @@ from resources.lake.sweeping import (
     temporary_files,
     unused_files,
 )
+from resources.lake.upgrades import needed_versions
 
 KEEP_HOURS: Final = 7 * 24
-"""Files that a commit replaced stay this long, for readers of an earlier version."""
+"""Files that a commit replaced stay this long, for readers of an earlier version; those that an
+upgrade may be taken back to stay until a week after its end."""
 
 
 @dataclass
@@ -94,8 +96,9 @@ def maintain(
     """
     care = Care()
     sweep(lake, running(), care, now=now)
+    needed = needed_versions(lake, now)
     for name in TABLES:
-        _vacuum(lake, name, care)
+        _vacuum(lake, name, care, needed.get(name))
     batches = all_batches(lake)
     finished = finished_batches(lake, batches) if batches else set()
     for name in TABLES:
@@ -138,14 +141,19 @@ def sweep(
     return care
 
 
-def _vacuum(lake: Lake, name: str, care: Care) -> None:
-    """Remove files that commits replaced over a week ago; no commit when there are none."""
+def _vacuum(lake: Lake, name: str, care: Care, needed: int | None) -> None:
+    """Remove files that commits replaced over a week ago; no commit when there are none.
+
+    Files of the version that an upgrade may go back to stay.
+    """
     table = lake.open(name)
     if table is None:
         return
+    keep = None if needed is None else [needed]
     try:
-        if table.vacuum(retention_hours=KEEP_HOURS, dry_run=True):
-            care.n_replaced += len(table.vacuum(retention_hours=KEEP_HOURS, dry_run=False))
+        if table.vacuum(retention_hours=KEEP_HOURS, dry_run=True, keep_versions=keep):
+            gone = table.vacuum(retention_hours=KEEP_HOURS, dry_run=False, keep_versions=keep)
+            care.n_replaced += len(gone)
     except (DeltaError, OSError) as error:
         care.left.append((f"replaced files of {name}", _first_line(error)))
 
