@@ -7,6 +7,7 @@ from functools import partial
 import dagster as dg
 
 from assets.docs.asset import docs_asset
+from assets.evals.asset import evals_asset
 from assets.files.asset import files_asset
 from assets.images.asset import images_asset
 from assets.pages.asset import pages_asset
@@ -20,11 +21,13 @@ from resources.telemetry.progress import Progress
 from resources.telemetry.resource import progress_resource
 from resources.workers.resource import workers_resource
 from sensors.api_jobs import api_jobs_sensor
+from sensors.evaluation import evaluate_job
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
 from sensors.notifications import run_sensors
 from sensors.quarantine import quarantine_list_job, quarantine_release_job
 from sensors.runs import process_resource
+from sensors.upgrades import upgrade_job, upgrades_sensor
 
 INGEST_JOB = "ingest"
 SUMMARISE_JOB = "summarise"
@@ -62,21 +65,23 @@ def build_defs(
         docs_asset(settings, pools=pools),
         summaries_asset(settings, pools=pools),
     ]
+    evals = evals_asset(settings, pools=pools)
     stages = ingested_stages(settings.summariser)
     now, later = assets[: len(stages)], assets[len(stages) :]
     ingest = _batch_job(
         INGEST_JOB,
-        selection=dg.AssetSelection.assets(*now),
-        description="A batch of PDFs through every stage",
+        selection=dg.AssetSelection.assets(*now, *([] if later else [evals])),
+        description="A batch of PDFs through every stage, then measured",
     )
     summarise = _batch_job(
         SUMMARISE_JOB,
-        selection=dg.AssetSelection.assets(*later),
+        selection=dg.AssetSelection.assets(*later, evals),
         description="Summaries of a batch, once its provider has answered",
     )
     maintenance = maintain_tables_job(settings)
+    upgrade = upgrade_job(settings)
     return dg.Definitions(
-        assets=assets,
+        assets=[*assets, evals],
         jobs=[
             ingest,
             *([summarise] if later else []),
@@ -84,11 +89,14 @@ def build_defs(
             quarantine_list_job(settings),
             quarantine_release_job(settings),
             maintenance,
+            evaluate_job(settings),
+            upgrade,
         ],
         schedules=[maintain_tables_schedule(maintenance)],
         sensors=[
             new_pdfs_sensor(settings, INGEST_JOB),
             *([api_jobs_sensor(settings, SUMMARISE_JOB)] if later else []),
+            upgrades_sensor(settings, INGEST_JOB, [ingest, upgrade]),
             *run_sensors(settings),
         ],
         executor=dg.in_process_executor,

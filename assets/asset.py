@@ -15,15 +15,18 @@ from assets.checks import SHARED_CHECKS, Check
 from assets.context import StageContext
 from assets.partitions import batches
 from assets.preview import cell, report_command
-from assets.versions import stage_version
+from assets.versions import settings_to_use, stage_version
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged
 from resources.errors import EngineError, SettingError, VersionNotAcceptedError
+from resources.lake.batches import note_interrupted
 from resources.settings import Settings
 
 Build = Callable[[StageContext], Staged]
 Preview = Callable[[StageContext, Staged], str]
 _RESOURCES = frozenset({"settings", "lake", "workers", "progress", "process"})
+CODE_VERSION_TAG = "dagster/code_version"
+"""Dagster writes the configured version here; a materialisation says which one made its rows."""
 # A stage fails only when it cannot go on (lake unreachable, engine gone): worth two more tries.
 _RETRY = dg.RetryPolicy(
     max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
@@ -68,17 +71,22 @@ def stage_asset(
     )
     def _asset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Staged]]:
         started = time.monotonic()
-        stage_context = StageContext(
-            lake=context.resources.lake,
-            settings=context.resources.settings,
-            workers=context.resources.workers,
-            batch=context.partition_key,
-            run_id=context.run_id,
-            progress=context.resources.progress,
-        )
+        lake, given = context.resources.lake, context.resources.settings
         try:
+            stage_context = StageContext(
+                lake=lake,
+                settings=settings_to_use(lake, stage, given),
+                workers=context.resources.workers,
+                batch=context.partition_key,
+                run_id=context.run_id,
+                progress=context.resources.progress,
+            )
             staged = build(stage_context)
-        except (VersionNotAcceptedError, SettingError, EngineError) as error:
+        except VersionNotAcceptedError as error:
+            # It was asked for in vain, and by no fault of its batch: it must not become stuck.
+            note_interrupted(lake, context.partition_key)
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        except (SettingError, EngineError) as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
             if not pools:
@@ -87,9 +95,18 @@ def stage_asset(
             text = "interrupted; the batch is asked for again"
             raise dg.Failure(description=text, allow_retries=False) from error
         seconds = time.monotonic() - started
-        yield _materialised(stage_context, staged, seconds, every, preview)
+        configured = stage_version(stage, given).name
+        yield _materialised(stage_context, staged, seconds, every, preview, configured)
 
     return _asset
+
+
+def _instead(used: str, configured: str) -> str:
+    """That another version than the configured one made the rows, and why."""
+    return (
+        f"These rows were made by the accepted version **{used}**. The settings name "
+        f"**{configured}**, which is not accepted and waits: judge it with `quire evals run`."
+    )
 
 
 def _materialised(
@@ -98,9 +115,15 @@ def _materialised(
     seconds: float,
     checks: Sequence[Check],
     preview: Preview | None,
+    configured: str,
 ) -> dg.MaterializeResult[Staged]:
     """What the UI is told of a stage's work: the handle, its figures and its checks."""
     metadata = counts_metadata(staged, seconds)
+    tags = {}
+    if staged.version != configured:
+        words = _instead(staged.version, configured)
+        metadata["accepted_version_used"] = dg.MetadataValue.md(words)
+        tags[CODE_VERSION_TAG] = staged.version
     metadata["report"] = report_command(context.lake.root, context.batch)
     if preview is not None:
         metadata["preview"] = dg.MetadataValue.md(_shown(preview, context, staged))
@@ -108,6 +131,7 @@ def _materialised(
     return dg.MaterializeResult(
         value=staged,
         metadata=metadata,
+        tags=tags,
         check_results=[
             dg.AssetCheckResult(
                 check_name=result.name,

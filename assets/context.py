@@ -49,6 +49,13 @@ class StageContext:
     batch: str
     run_id: str
     progress: Progress = field(default_factory=Progress)
+    books: Lake | None = None
+    """The lake that calls of models are booked in, and their answers kept; the same when None."""
+
+    @property
+    def paying(self) -> Lake:
+        """The lake whose budget is spent."""
+        return self.books or self.lake
 
 
 def digest(*parts: object) -> str:

@@ -11,12 +11,13 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import dagster as dg
 
+from assets.versions import held_back
 from cli.disk_full import told_of_full_disk
 from cli.interrupts import noting_interrupts
 from cli.provider import go_through_provider
@@ -56,6 +57,8 @@ ELSEWHERE: Final = "elsewhere"
 """Reported as the stage of a batch that another run holds: stages published, of all stages."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
 _SUPERSEDED: Final = "superseded_run"
+_NOT_MEASURED: Final = "evals: "
+"""How the reason of a run begins that failed after every stage, when its rows were measured."""
 
 
 @dataclass
@@ -70,6 +73,8 @@ class Ingested:
     runs: int = 0
     failed_runs: dict[str, str] = field(default_factory=dict)
     job_id: str = ""
+    held_back: dict[str, str] = field(default_factory=dict)
+    """Stages that wait for an accepted version, and why: no batch was run."""
     covered: frozenset[str] = frozenset()
     """Batches that this command answered for; others may have come since, and are in work."""
 
@@ -116,13 +121,15 @@ def ingest(
     )
     result.covered = frozenset(all_batches(lake))
     todo = batches_to_run(lake, settings)
+    if todo:
+        result.held_back = held_back(lake, settings)
     through_provider = ingested_stages(settings.summariser) != STAGES
-    if todo or through_provider:
+    if (todo or through_provider) and not result.held_back:
         definitions = build_defs(settings, progress, pools=False)
         job = definitions.resolve_job_def(INGEST_JOB)
-        with dg.DagsterInstance.get() as home, _without_log_capture(home) as instance:
+        with dg.DagsterInstance.get() as home, without_log_capture(home) as instance:
             add_partitions(instance, todo)
-            batches = _Batches(settings, lake, instance, job, progress, result)
+            batches = Batches(settings, lake, instance, job, progress, result)
             batches.run_all(todo)
             batches.hand_over()
             if through_provider:
@@ -145,7 +152,7 @@ def batches_to_run(lake: Lake, settings: Settings) -> list[str]:
     return unfinished + [batch for batch in mendable if batch not in spare]
 
 
-def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
+def without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
     """The same instance, which leaves stdout and stderr of this process alone.
 
     Dagster's default sends both through files that `tail` processes copy back to the terminal: the
@@ -161,8 +168,8 @@ def _without_log_capture(instance: dg.DagsterInstance) -> dg.DagsterInstance:
 
 
 @dataclass
-class _Batches:
-    """The batches of one `quire ingest`, run here or waited for."""
+class Batches:
+    """The batches of one `quire ingest` or `quire upgrade`, run here or waited for."""
 
     settings: Settings
     lake: Lake
@@ -171,6 +178,9 @@ class _Batches:
     progress: Progress
     result: Ingested
     superseded: Counter[str] = field(default_factory=Counter)
+    selection: Sequence[str] | None = None
+    """The stages that are run; all of them when it is None."""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def run_all(self, todo: Sequence[str]) -> None:
         """Run every batch that no other run holds, then wait for the others to be finished."""
@@ -228,6 +238,9 @@ class _Batches:
         for _ in range(MAX_ATTEMPTS):
             self.result.runs += 1
             error = self._run(batch)
+            if error is not None and error.startswith(_NOT_MEASURED):
+                warn(f"{batch}: {error}")  # the batch is finished without it
+                error = None
             if error is not None:
                 self.superseded[batch] += _SUPERSEDED in error
                 if _SUPERSEDED in error and self.superseded[batch] < MAX_ATTEMPTS:
@@ -260,8 +273,14 @@ class _Batches:
                 outcome = self.job.execute_in_process(
                     partition_key=batch,
                     instance=self.instance,
+                    asset_selection=self._assets(),
                     run_id=run_id,
-                    tags={"quire/source": "cli", PROCESS_TAG: this_process(), **NO_RUN_RETRIES},
+                    tags={
+                        "quire/source": "cli",
+                        PROCESS_TAG: this_process(),
+                        **NO_RUN_RETRIES,
+                        **self.tags,
+                    },
                     raise_on_error=False,
                     run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 )
@@ -277,6 +296,9 @@ class _Batches:
         error = None if outcome.success else _why(outcome)
         self._tell(EndedRun(run_id, batch, error))
         return error
+
+    def _assets(self) -> list[dg.AssetKey] | None:
+        return None if self.selection is None else [dg.AssetKey(name) for name in self.selection]
 
     def _tell(self, run: EndedRun) -> None:
         """Tell a webhook of a run; the terminal has its own words. Nothing of it fails the run."""

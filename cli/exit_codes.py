@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     UNFINISHED = 3
     BLOCKED = 4
     AUDIT = 5
+    """What was looked at is not as it should be: findings of an audit, a version rejected."""
     INTERRUPTED = 130
 
 

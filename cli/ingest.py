@@ -77,6 +77,7 @@ def ingest(
         "batches": result.batches,
         "runs": result.runs,
         "failed_runs": result.failed_runs,
+        "held_back": result.held_back,
         "states": counts,
         "provider": provider.as_dict() if provider.jobs else None,
         "peak_memory_mb": round(peak_memory_mib()),
@@ -87,6 +88,8 @@ def ingest(
         _say(report, provider)
     for batch, error in result.failed_runs.items():
         warn(f"{batch}: {error}")
+    for why in result.held_back.values():
+        warn(f"every batch waits for an accepted version: {why}")
     # What waits for the provider is nothing that this command could not do.
     away = (pl.col("state") == "waiting") & pl.col("batch").is_in(list(provider.batches))
     ours = _counts(states.filter(pl.col("batch").is_in(list(result.covered)) & ~away))
@@ -143,10 +146,11 @@ def _say(report: dict[str, Any], provider: AtProvider) -> None:
         say(f"batches: {', '.join(report['batches'])}")
     states = ", ".join(f"{n} {state}" for state, n in sorted(report["states"].items()))
     say(f"files: {states}")
+    stopped = report["failed_runs"] or report["held_back"]
     if provider.jobs:
         say(provider.message)
         say("their summaries come with make dev, or when quire ingest is called again later")
-    elif report["states"].get("waiting") and not report["failed_runs"]:
+    elif report["states"].get("waiting") and not stopped:
         say("what waits is tried again by the next quire ingest, or later by make dev")
     if report["waiting"]:
         say(f"{report['waiting']} are still being written: run again, or leave them to make dev")

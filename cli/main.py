@@ -19,6 +19,7 @@ import typer
 
 from cli import (
     audit,
+    evals,
     export,
     ingest,
     pause,
@@ -28,6 +29,7 @@ from cli import (
     retry,
     show,
     status,
+    upgrade,
 )
 from cli.disk_full import told_of_full_disk
 from cli.exit_codes import ExitCode, of_error
@@ -68,10 +70,12 @@ app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("audit")(audit.audit)
 app.command("retry")(retry.retry)
+app.command("upgrade")(upgrade.upgrade)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.add_typer(quarantine.commands, name="quarantine")
 app.add_typer(provider_jobs.commands, name="provider")
+app.add_typer(evals.commands, name="evals")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,10 +32,13 @@ _UNITS = {
     "images": "pages",
     "docs": "docs",
     "summaries": "docs",
+    "evals": "pages",
     "elsewhere": "stages",
     "job": "files",
+    "upgrade": "batches",
 }
-"""What is counted, by the stage that reports; `job` is the waiting of `quire status --job`."""
+"""What is counted, by the stage that reports; `job` is the waiting of `quire status --job`,
+`upgrade` the batches of `quire upgrade`."""
 
 
 class _Rate(ProgressColumn):
@@ -66,7 +69,8 @@ def progress_bar(console: Console) -> Iterator[Progress]:
             key = (step.batch, step.stage)
             if key not in lines:
                 text = f"{step.batch} {step.stage:<9}"
-                line = bar.add_task(text, total=step.total, unit=_UNITS[step.stage])
+                unit = _UNITS.get(step.stage, "")
+                line = bar.add_task(text, total=step.total, unit=unit)
                 lines[key] = line
             bar.update(lines[key], completed=step.done, total=step.total)
 
@@ -91,6 +95,12 @@ def progress_lines(tell: Callable[[str], None]) -> Progress:
         if step.stage == "elsewhere" and step.batch not in told:
             told.add(step.batch)
             tell(f"{step.batch} is in another run (make dev, or another quire): waiting for it")
+        elif step.stage == "upgrade":
+            if step.done in (0, step.total) or step.done % 10 == 0:
+                line = f"{step.done:,} of {step.total:,} batches are up to date"
+                if line not in told:
+                    told.add(line)
+                    tell(line)
         elif step.stage == "job":
             line = f"{step.done:,} of {step.total:,} files are final"
             if line not in told:

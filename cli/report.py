@@ -13,12 +13,12 @@ import typer
 
 from cli.options import JsonOption, LakeOption, open_lake
 from cli.reports import plan as planning
-from cli.reports.escaping import counted
 from cli.reports.write import Report
 from cli.terminal import say, say_json
 from resources.errors import QuireError, SettingError
 from resources.lake.find import Found, find, of_batch
 from resources.lake.states import LakeStates
+from resources.report.escaping import counted
 
 
 def report(

@@ -12,8 +12,12 @@ from typing import Annotated, Any, Final
 import polars as pl
 import typer
 
+from assets.evals.kept import newest_run, report_address
+from assets.evals.report.write import title_of
+from assets.versions import waiting_versions
 from cli import job as jobs
 from cli import spending
+from cli import stale as stale_part
 from cli.exit_codes import of_states
 from cli.options import JsonOption, LakeOption, Opened, open_lake
 from cli.terminal import say, say_json, say_table
@@ -21,7 +25,7 @@ from resources.errors import QuireError, SettingError
 from resources.lake.at_provider import at_provider
 from resources.lake.pause import paused
 from resources.lake.states import STATES, LakeStates
-from resources.lake.summary import Summary, stale_rows, summary
+from resources.lake.summary import Summary, summary
 
 _BATCHES_LISTED: Final = 10
 _FILES_LISTED: Final = 50
@@ -49,7 +53,7 @@ def status(
         typer.Option("--timeout", metavar="SECONDS", min=0, help="With --wait: at most so long."),
     ] = None,
     stale: Annotated[
-        bool, typer.Option("--stale", help="What an accepted version has made out of date.")
+        bool, typer.Option("--stale", help="What a newer version has made out of date.")
     ] = False,
     check: Annotated[
         bool,
@@ -80,7 +84,7 @@ def status(
         if listed is not None:
             _say_files(listed)
         if stale:
-            _say_stale(opened)
+            stale_part.say_stale(opened)
     if check:
         raise typer.Exit(of_states(told.files))
 
@@ -94,9 +98,23 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
     if provider.jobs and (batch is None or batch in provider.batches):
         say(provider.message)
     _say_batches(states, batch)
+    if batch is None:
+        _say_evaluation(opened)
     held = paused(opened.lake)
     if held is not None:
         say(held.message)
+    for version in waiting_versions(opened.lake, opened.settings):
+        if version.used is None:
+            say("every batch waits for an accepted version:")
+        say(version.words)
+
+
+def _say_evaluation(opened: Opened) -> None:
+    """What the last evaluation decided, and where its report lies."""
+    run = newest_run(opened.lake)
+    if run is not None:
+        address = report_address(opened.lake, run.run_id)
+        say(f"{title_of(run)}, {run.started_at:%Y-%m-%d %H:%M} UTC: {address}")
 
 
 @dataclass(frozen=True)
@@ -166,12 +184,15 @@ def _as_json(
         "unfinished_batches": open_batches.to_dicts(),
         "spending": spending.as_json(opened),
         "provider": at_provider(opened.lake, states).as_dict(),
+        "waiting_versions": [
+            asdict(version) for version in waiting_versions(opened.lake, opened.settings)
+        ],
         "paused": None if (held := paused(opened.lake)) is None else asdict(held),
     }
     if listed is not None:
         value["listed"] = listed.to_dicts()
     if stale:
-        value["stale"] = stale_rows(opened.lake).to_dicts()
+        value |= stale_part.as_json(opened)
     return value
 
 
@@ -245,18 +266,3 @@ def _say_files(listed: pl.DataFrame) -> None:
     )
     if listed.height > _FILES_LISTED:
         say(f"... and {listed.height - _FILES_LISTED:,} more: --json lists all")
-
-
-def _say_stale(opened: Opened) -> None:
-    rows = stale_rows(opened.lake)
-    if rows.is_empty():
-        say("nothing is stale: every row carries the accepted version of its stage")
-        return
-    say_table(
-        ["stage", "batch", "documents", "rows", "made by", "accepted now"],
-        [
-            [r["stage"], r["batch"], r["documents"], r["rows"], r["version"], r["accepted"]]
-            for r in rows.to_dicts()
-        ],
-        title="Stale: materialise these batches again in the Dagster UI (make dev)",
-    )

@@ -1,6 +1,7 @@
 """What reaches the terminal: tables, lines and JSON, with hostile text made harmless.
 
-Here: escaping, widths and streams. Not here: what is told (one module per command).
+Here: widths and streams. Not here: what is told (one module per command), or escaping
+(`resources/report/escaping.py`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -18,32 +18,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from resources.report.escaping import visible
+
 PIPED_WIDTH: Final = 160
 """Columns when stdout is no terminal and COLUMNS says nothing; long cells fold, none are cut."""
-_JOINERS: Final = "\u200c\u200d"
-"""Letters of Persian and Indic words need them, so they stay in document text."""
-
-
-def visible(text: str, *, lines: bool = False) -> str:
-    r"""Text from a document or a name with every control character written out (`\x1b`, `\u202e`).
-
-    Args:
-        text: Anything; names and text of documents are data, not commands to the terminal.
-        lines: Keep line ends, tabs and joiners, as text of several lines needs.
-    """
-    keep = "\n\t" + _JOINERS if lines else ""
-    return "".join(c if c in keep or _shown(c) else _escaped(c) for c in text)
-
-
-def _shown(character: str) -> bool:
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
-def _escaped(character: str) -> str:
-    number = ord(character)
-    if number <= 0xFF:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def one_line(text: str) -> str:

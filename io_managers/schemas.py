@@ -237,6 +237,7 @@ FAILURES = TableSchema(
         "first_seen_at": _c(TIMESTAMP, "first failure", null=False),
         "last_seen_at": _c(TIMESTAMP, "latest failure", null=False),
         "run_id": _c(pl.String, "the run that charged the latest attempt"),
+        "input_sha256": _c(pl.String, "hash of what the stage read when it failed"),
     },
     ("batch", "stage"),
 )
@@ -251,6 +252,7 @@ VERSIONS = TableSchema(
         "state": _c(pl.String, "candidate, accepted or rejected", null=False),
         "decided_at": _c(TIMESTAMP, "when the state was decided"),
         "eval_run": _c(pl.String, "the evaluation that decided, null for a lake's first"),
+        "settings": _c(pl.String, "JSON of the QUIRE_* values that made it; no secrets"),
     },
     statuses={"state": ("candidate", "accepted", "rejected")},
 )

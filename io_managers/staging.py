@@ -152,13 +152,17 @@ def _write_file(target: Path, data: pl.DataFrame, options: Mapping[str, Any]) ->
 
 
 def _stats(schema: TableSchema, data: pl.DataFrame) -> str:
-    """Delta statistics: row count, null counts, and the range of the short key columns."""
+    """Delta statistics: row count, null counts, the range of the version and of short keys.
+
+    The version's range tells which batches are stale without opening a file of theirs.
+    """
     lows: dict[str, Any] = {}
     highs: dict[str, Any] = {}
-    for column in schema.key:
+    for column in dict.fromkeys([*schema.key, "version"]):
         if column not in data.columns or data[column].null_count() == data.height:
             continue
-        if schema.columns[column].dtype == pl.Int32 or column in ("doc_id", "sha256"):
+        short = ("doc_id", "sha256", "version")
+        if schema.columns[column].dtype == pl.Int32 or column in short:
             lows[column], highs[column] = data[column].min(), data[column].max()
     nulls = {
         c: data[c].null_count()

@@ -1,4 +1,4 @@
-"""Named places in ingest and publish at which a test makes the process kill itself.
+"""Named places in ingest, publish and evaluations at which a test makes the process kill itself.
 
 Here: the names, and the one line that each place calls. Not here: what must hold afterwards
 (`tests/crashes`).
@@ -46,6 +46,8 @@ JOB_POINTS: Final = (
     "api_jobs.ingested",
 )
 """The same of jobs at a provider's Batch API, which not every ingestion has."""
+EVAL_POINTS: Final = ("evals.kept_readings", "evals.before_commit", "evals.before_decision")
+"""The same of an evaluation run."""
 _reached: Counter[str] = Counter()
 
 

@@ -7,7 +7,7 @@ here: Dagster's objects (`new_pdfs.py`) or the schedule of healing (`resources/l
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +45,11 @@ def room_for(
     stuck = [batch for batch, requests in asked.items() if is_stuck(requests)]
     busy = {*unfinished, *running} - set(stuck)
     return max(0, most - len(busy)), stuck
+
+
+def waiting_for(held_back: Mapping[str, str], batches: Collection[str]) -> str:
+    """What batches wait for while stages are held back (`assets.versions.held_back`)."""
+    return f"{len(batches)} batches wait for an accepted version: {'; '.join(held_back.values())}"
 
 
 def asks(

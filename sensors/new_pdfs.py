@@ -8,6 +8,7 @@ import time
 
 import dagster as dg
 
+from assets.versions import held_back as held_stages
 from resources.budget.amounts import Budget
 from resources.budget.blocked import blocked_batches
 from resources.budget.books import Books
@@ -25,10 +26,10 @@ from resources.lake.lake import Lake
 from resources.lake.live import pinned, retired
 from resources.lake.pause import paused
 from resources.settings import Settings
-from sensors.asking import asks, room_for
+from sensors.asking import asks, room_for, waiting_for
 from sensors.notifications import make_outbox, tell_of_stuck
 from sensors.partitions import add_partitions, retire_partitions
-from sensors.runs import NO_RUN_RETRIES, end_lost_runs, running_batches
+from sensors.runs import NO_RUN_RETRIES, end_lost_runs, running_batches, upgrading_batches
 from sensors.scan import tick
 from sensors.submit import submit
 
@@ -63,14 +64,20 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         begun = finished_batches(lake, batches, stages)
         finished = finished_batches(lake, begun)
         unfinished = [batch for batch in batches if batch not in begun]
-        room, stuck = room_for(lake, unfinished, running, settings.max_batches)
+        held_back = held_stages(lake, settings)
+        busy = running - upgrading_batches(context.instance)
+        room, stuck = room_for(lake, unfinished, busy, settings.max_batches)
         message, made = _take(context, lake, settings, room)
         blocked = blocked_batches(books, Budget.of(settings))
         open_ones = [batch for batch in retryable_batches(lake) if batch not in blocked.waiting]
         mendable = set(retryable_batches(lake, stages=stages))  # what a run of ours may mend
         retryable = [batch for batch in open_ones if batch in mendable]
         payable = blocked.payable & mendable
-        wanted = asks(lake, [*unfinished, *made], retryable, running, payable=payable)
+        wanted = (
+            []
+            if held_back
+            else asks(lake, [*unfinished, *made], retryable, running, payable=payable)
+        )
         add_partitions(context.instance, [*unfinished, *made, *(ask.batch for ask in wanted)])
         requests = []
         for ask in wanted:
@@ -81,6 +88,8 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         settled = finished - {*open_ones, *running} - pinned(lake)
         retire_partitions(context.instance, retired(batches, settled))
         message += f"; {len(running)} batches in runs, {len(requests)} runs asked for"
+        if held_back:
+            message += f"; {waiting_for(held_back, {*unfinished, *made, *retryable} - running)}"
         if blocked.waiting:
             message += f"; {len(blocked.waiting)} batches wait for a larger budget"
         if stuck:

@@ -20,6 +20,8 @@ PROCESS_TAG: Final = "quire/process"
 NO_RUN_RETRIES: Final[Mapping[str, str]] = {"dagster/max_retries": "0"}
 """On every run that Quire asks for: the sensor heals by itself, and a run retried by Dagster too
 would be two runs of one batch at once."""
+UPGRADE_TAG: Final = "quire/upgrade"
+"""On runs that an upgrade asked for: which upgrade."""
 _PARTITION_TAG: Final = "dagster/partition"
 _WILL_RETRY: Final = {"dagster/will_retry": "true"}
 _WORKING: Final = (
@@ -54,6 +56,38 @@ def running_batches(instance: dg.DagsterInstance) -> set[str]:
         retried = instance.get_runs(filters=failed)
         runs += [run for run in retried if run.is_complete_and_waiting_to_retry]
     return {run.tags[_PARTITION_TAG] for run in runs if _PARTITION_TAG in run.tags}
+
+
+def upgrading_batches(instance: dg.DagsterInstance) -> set[str]:
+    """Batches that only runs of an upgrade hold: they take no room of fresh ones."""
+    unfinished = dg.RunsFilter(statuses=[*_WAITING, *_WORKING])
+    runs = instance.get_runs(filters=unfinished)
+    of_upgrades = [run for run in runs if UPGRADE_TAG in run.tags]
+    others = {run.tags.get(_PARTITION_TAG) for run in runs if UPGRADE_TAG not in run.tags}
+    return {run.tags[_PARTITION_TAG] for run in of_upgrades if _PARTITION_TAG in run.tags} - others
+
+
+def cancel_queued(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
+    """Take runs with these tags out of the queue; those that work go to their end."""
+    queued = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], tags=dict(tags))
+    runs = instance.get_runs(filters=queued)
+    for run in runs:
+        instance.report_run_canceled(run, "the upgrade was stopped")
+    return len(runs)
+
+
+def is_working(instance: dg.DagsterInstance, job_name: str) -> bool:
+    """Whether a run of a job is queued or working."""
+    unfinished = dg.RunsFilter(job_name=job_name, statuses=[*_WAITING, *_WORKING])
+    return bool(instance.get_runs(filters=unfinished, limit=1))
+
+
+def lives_here(process: str) -> bool:
+    """Whether a process that `this_process` named lives on this host."""
+    host, _, rest = process.partition(":")
+    pid, _, born = rest.partition(":")
+    here = host == socket.gethostname() and pid.isdecimal() and born.isdecimal()
+    return here and _alive(int(pid), int(born))
 
 
 def this_process() -> str:

@@ -151,6 +151,11 @@ def _publish(
     publish_staged(lake, handle)
 
 
+def publish_rows(lake: Lake, batch: str, table: str, rows: list[Row]) -> None:
+    """Publish rows made elsewhere as the stage `table` of a batch."""
+    _publish(lake, table, batch, {table: rows}, [])
+
+
 def _file_row(pdf: Pdf, owned: bool, owners: dict[str, Any]) -> Row:
     error = "source_missing" if pdf.missing else pdf.file_error
     duplicate = not pdf.missing and not owned

@@ -246,6 +246,9 @@ class EvalRun:
         verdicts: One per stage whose version had to be judged.
         seconds: Wall-clock seconds of the whole run.
         cost_usd: What models cost.
+        notes: What could not be compared, and why; one sentence each.
+        seconds_a_page: By version, the time that its stage took for a page.
+        usd_a_document: By version, what a document cost; without what has no known price.
     """
 
     run_id: str
@@ -258,3 +261,17 @@ class EvalRun:
     verdicts: tuple[Verdict, ...] = ()
     seconds: float = 0.0
     cost_usd: float | None = 0.0
+    notes: tuple[str, ...] = ()
+    seconds_a_page: Mapping[str, float] = field(default_factory=dict)
+    usd_a_document: Mapping[str, float] = field(default_factory=dict)
+
+
+def undecided(run: EvalRun) -> tuple[str, ...]:
+    """Stages of a run that have no verdict: one before them was rejected."""
+    told = {verdict.stage for verdict in run.verdicts}
+    return tuple(stage for stage in run.baselines if stage not in told)
+
+
+def is_rejected(run: EvalRun) -> bool:
+    """Whether any version of a run was rejected, or could not be judged."""
+    return bool(undecided(run)) or not all(verdict.accepted for verdict in run.verdicts)

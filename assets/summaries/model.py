@@ -50,7 +50,7 @@ def model_records(
         EngineError: The engine cannot go on.
         LakeError: The lake cannot be read or written.
     """
-    completions = Completions(context.lake, context.batch)
+    completions = Completions(context.paying, context.batch)
     if todo:  # else neither a model nor a server is asked for anything
         with closing(_paid_engine(context, run)) as engine, run.intents.working():
             asking = _asking(context, engine)
@@ -72,7 +72,7 @@ def _paid_engine(context: StageContext, run: StageRun) -> Engine:
 
         return answered_engine(context)
     spender = Spender(run.run_id, run.stage, context.batch, run.version)
-    return budgeted(make_engine(context.settings), context.lake, context.settings, spender)
+    return budgeted(make_engine(context.settings), context.paying, context.settings, spender)
 
 
 def pending_requests(context: Place, engine: Engine, todo: Sequence[str]) -> list[Request]:
@@ -86,7 +86,7 @@ def pending_requests(context: Place, engine: Engine, todo: Sequence[str]) -> lis
         engine: Counts tokens and names the model; it is not asked for anything.
         todo: Documents of the batch without a current summary (`build.documents_to_do`).
     """
-    completions = Completions(context.lake, context.batch)
+    completions = Completions(context.paying, context.batch)
     return Generating(completions, _windows(context, _asking(context, engine), todo)).pending()
 
 

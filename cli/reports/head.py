@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from assets.pages.colours import COLOURS
 from cli.document import Document
-from cli.reports.escaping import chip, counted, cut, safe, table
 from cli.reports.markdown import RENDERED, rendered
 from cli.reports.page import STATUS_CLASS, line_classes, tabs_html
 from cli.reports.plan import LOW_CONFIDENCE, PageLine, Plan, Section
 from cli.reports.style import kind_class
+from resources.report.escaping import chip, counted, cut, safe, table
 
 _IMAGE_ROWS: Final = 200
 _FAILURE_ROWS: Final = 200

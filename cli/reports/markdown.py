@@ -15,8 +15,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from cli.reports.escaping import safe
-from cli.terminal import visible
+from resources.report.escaping import safe, visible
 
 RENDERED: Final = 100_000
 """Characters of markdown that are rendered; beyond, the raw text says it."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cli.reports.escaping import chip, counted, cut, number, safe, table
 from cli.reports.markdown import rendered
 from cli.reports.plan import PageLine
 from cli.reports.style import kind_class
+from resources.report.escaping import chip, counted, cut, number, safe, table
 
 _CHARACTERS: Final = 100_000
 """Shown of a page's text and markdown: a novel page has 3,000."""

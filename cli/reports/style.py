@@ -1,17 +1,15 @@
-"""How a report looks: its style sheet, and the policy that lets the page do nothing else.
+"""How a reading report looks: its style sheet.
 
-Here: CSS and the head of the file. There is no script: tabs, filters and highlights are CSS alone,
-so a report may be opened whatever its PDFs hold. Not here: what is shown (`head.py`, `page.py`).
+Here: CSS. There is no script: tabs, filters and highlights are CSS alone, so a report may be opened
+whatever its PDFs hold. Not here: what is shown (`head.py`, `page.py`), or the head of the file with
+its policy (`resources/report/head.py`).
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Final
 
 from assets.pages.colours import COLOURS, OTHER
-from cli.reports.escaping import safe
 
 _BASE: Final = """
 *{box-sizing:border-box}
@@ -95,23 +93,3 @@ STYLE: Final = _style()
 def kind_class(kind: str) -> str:
     """The part of a class name that a kind of block has: one of ours, whatever the lake says."""
     return kind if kind in COLOURS else "other"
-
-
-def opening(title: str) -> str:
-    """The beginning of the file, to its body.
-
-    The policy allows one style sheet, by its hash, and pictures that are inside the file or beside
-    it: no script, no frame, no form, no request to anywhere.
-    """
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data: file: 'self'; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        f"<title>{safe(title)}</title>\n<style>{STYLE}</style></head>\n<body>\n"
-    )

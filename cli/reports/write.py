@@ -22,9 +22,10 @@ from cli.reports.head import document_html, top
 from cli.reports.page import page_html
 from cli.reports.pictures import render_sheets, thumbnails
 from cli.reports.plan import PageLine, Plan, Section
-from cli.reports.style import opening
+from cli.reports.style import STYLE
 from resources.lake.find import Found
 from resources.lake.lake import Lake
+from resources.report.head import opening
 from resources.settings import Settings
 
 INLINE_BYTES: Final = 32 * 2**20
@@ -67,7 +68,7 @@ class Report:
             raise
 
     def _write(self, file: TextIO, plan: Plan, subject: str) -> None:
-        file.write(opening(f"Quire: {subject}"))
+        file.write(opening(f"Quire: {subject}", STYLE))
         file.write(top(plan, self.lake.root, subject))
         for at, section in enumerate(plan.sections, 1):
             document = read_document(self.lake, section.found, page_text=False)

@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from io_managers.schemas import STAGES, TABLES
+from io_managers.versions import ROLLBACK
 from resources.errors import ErrorClass
 from resources.lake.snapshot import AGAIN, READ_ORDER, STAGE_OF, Finding, Snapshot, findings
 
@@ -110,7 +111,11 @@ def _classes(snapshot: Snapshot, name: str) -> Iterator[Finding]:
 
 
 def _versions(snapshot: Snapshot, name: str) -> Iterator[Finding]:
-    """Every row's version is known, and accepted."""
+    """Every row's version is known, and accepted.
+
+    Batches that came during an upgrade keep their rows when it is rolled back: they were published
+    while their version was accepted, and are stale (`quire status --stale`), not wrong.
+    """
     stage = pl.col("stage") if name == "failures" else pl.lit(STAGE_OF.get(name, name))
     columns = ["version", "stage"] if name == "failures" else ["version"]
     used = (
@@ -119,7 +124,8 @@ def _versions(snapshot: Snapshot, name: str) -> Iterator[Finding]:
         .group_by("stage", "version", maintain_order=True)
         .len()
     )
-    known = snapshot.read("versions", ["stage", "version", "state"])
+    known = snapshot.read("versions", ["stage", "version", "state", "eval_run"])
+    rolled_back = pl.col("eval_run").fill_null("").str.starts_with(ROLLBACK)
     rows = used.join(known, on=["stage", "version"], how="left", maintain_order="left")
     yield from findings(
         rows.filter(pl.col("state").is_null()),
@@ -129,7 +135,7 @@ def _versions(snapshot: Snapshot, name: str) -> Iterator[Finding]:
         "restore the versions table, or materialise these batches again",
     )
     yield from findings(
-        rows.filter(pl.col("state").is_not_null() & (pl.col("state") != "accepted")),
+        rows.filter((pl.col("state") != "accepted") & ~rolled_back),
         "version_not_accepted",
         f"{name}: {{version}}",
         "{len} rows carry a version that is {state}",

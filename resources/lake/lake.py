@@ -121,6 +121,15 @@ class Lake(Objects):
             self._opened[name] = table
         return table
 
+    def at(self, name: str, version: int) -> DeltaTable:
+        """The table as it was at an earlier version of its log.
+
+        Raises:
+            LakeError: Its log no longer goes back so far, or cannot be read.
+        """
+        with told_as_lake_error(f"cannot read table {name} as of version {version}", self.root):
+            return DeltaTable(self.table_uri(name), version=version, storage_options=self._delta)
+
     def _has_commit(self, name: str, number: int) -> bool:
         """Whether a table's log holds a commit: one small request, where opening takes a dozen."""
         return self.has(f"{name}/_delta_log/{number:020d}.json")

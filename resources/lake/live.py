@@ -32,10 +32,18 @@ def retired(batches: Iterable[str], finished: Collection[str]) -> list[str]:
     return done[:-LIVE_FINISHED] if len(done) > LIVE_FINISHED else []
 
 
-def pin(lake: Lake, batches: Collection[str], now: float | None = None) -> None:
-    """Keep batches live for a week, however old: somebody wants to run them again by hand."""
+def pin(
+    lake: Lake,
+    batches: Collection[str],
+    now: float | None = None,
+    seconds: float = PINNED_SECONDS,
+) -> None:
+    """Keep batches live, however old, for a week or less: somebody wants to run them again."""
     now = time.time() if now is None else now
-    lake.put(_PINS, json.dumps(_pins(lake, now) | dict.fromkeys(batches, now)).encode())
+    pins = _pins(lake, now)
+    until = now - PINNED_SECONDS + seconds
+    wanted = {batch: max(until, pins.get(batch, until)) for batch in batches}
+    lake.put(_PINS, json.dumps(pins | wanted).encode())
 
 
 def pinned(lake: Lake, now: float | None = None) -> frozenset[str]:

@@ -27,9 +27,11 @@ from resources.lake.sweeping import (
     temporary_files,
     unused_files,
 )
+from resources.lake.upgrades import needed_versions
 
 KEEP_HOURS: Final = 7 * 24
-"""Files that a commit replaced stay this long, for readers of an earlier version."""
+"""Files that a commit replaced stay this long, for readers of an earlier version; those that an
+upgrade may be taken back to stay until a week after its end."""
 
 
 @dataclass
@@ -98,8 +100,9 @@ def maintain(
     care = Care()
     sweep(lake, running(), care, now=now)
     _fold_answers(lake, running(), care)
+    needed = needed_versions(lake, now)
     for name in TABLES:
-        _vacuum(lake, name, care)
+        _vacuum(lake, name, care, needed.get(name))
     batches = all_batches(lake)
     finished = finished_batches(lake, batches) if batches else set()
     for name in TABLES:
@@ -153,14 +156,19 @@ def _fold_answers(lake: Lake, running: Collection[str], care: Care) -> None:
             care.left.append((f"answers of models of {batch}", _first_line(error)))
 
 
-def _vacuum(lake: Lake, name: str, care: Care) -> None:
-    """Remove files that commits replaced over a week ago; no commit when there are none."""
+def _vacuum(lake: Lake, name: str, care: Care, needed: int | None) -> None:
+    """Remove files that commits replaced over a week ago; no commit when there are none.
+
+    Files of the version that an upgrade may go back to stay.
+    """
     table = lake.open(name)
     if table is None:
         return
+    keep = None if needed is None else [needed]
     try:
-        if table.vacuum(retention_hours=KEEP_HOURS, dry_run=True):
-            care.n_replaced += len(table.vacuum(retention_hours=KEEP_HOURS, dry_run=False))
+        if table.vacuum(retention_hours=KEEP_HOURS, dry_run=True, keep_versions=keep):
+            gone = table.vacuum(retention_hours=KEEP_HOURS, dry_run=False, keep_versions=keep)
+            care.n_replaced += len(gone)
     except (DeltaError, OSError) as error:
         care.left.append((f"replaced files of {name}", _first_line(error)))
 

@@ -12,11 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from io_managers.schemas import STAGES, TABLES
 from resources.budget.books import CALLS
 from resources.lake.batch_states import BATCH_STATES
 from resources.lake.lake import Lake
-from resources.lake.states import STATES, LakeStates, accepted_versions
+from resources.lake.states import STATES, LakeStates
 
 
 @dataclass(frozen=True)
@@ -133,25 +132,3 @@ def _cost(lake: Lake, batch: str | None) -> tuple[float, int]:
         booked = rows.filter(pl.col("status") == "ok").with_columns(one)
     unknown = booked.filter(pl.col("cost_usd").is_null())["n_items"].sum()
     return float(booked["cost_usd"].sum()), int(unknown)
-
-
-def stale_rows(lake: Lake) -> pl.DataFrame:
-    """Published rows whose version is not the accepted one, counted by stage, batch and version."""
-    frames = []
-    for stage in STAGES:
-        unit = "doc_id" if "doc_id" in TABLES[stage].key else "uri"
-        counts = (
-            lake.scan(stage, ["batch", "version", unit])
-            .group_by("batch", "version")
-            .agg(
-                pl.col(unit).n_unique().cast(pl.Int64).alias("documents"),
-                pl.len().cast(pl.Int64).alias("rows"),
-            )
-        )
-        frames.append(counts.collect().select(pl.lit(stage).alias("stage"), pl.all()))
-    return (
-        pl.concat(frames)
-        .join(accepted_versions(lake), on="stage", how="left", maintain_order="left")
-        .filter(pl.col("version") != pl.col("accepted"))
-        .sort("batch", maintain_order=True)
-    )

@@ -24,6 +24,7 @@ from io_managers.intents import FOLDER as INTENTS
 from io_managers.publish import published_epoch
 from io_managers.schemas import TABLES
 from resources.lake.lake import TEMPORARY, Lake
+from resources.lake.upgrades import needed_versions
 from resources.telemetry.outbox import TOLD
 
 EXPIRE_SECONDS: Final = 3 * 86400.0
@@ -69,8 +70,11 @@ def unused_files(
         for path in micro_batch.paths()
     }
     unused = []
+    needed = needed_versions(lake, now)
     for name, files in found.items():
         named = _named(lake.open(name)) if files else set()
+        if name in needed:
+            named |= _named(lake.at(name, needed[name]))
         for path, info in files.items():
             batch = _BATCH.search(path)
             busy = batch is not None and batch[1] in running

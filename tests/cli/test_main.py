@@ -15,8 +15,8 @@ import pytest
 from cli import main as command
 from cli.exit_codes import ExitCode, exit_code, of_error, of_states
 from cli.instance import running_batches
-from cli.terminal import visible
 from resources.errors import LakeError, SettingError
+from resources.report.escaping import visible
 from resources.settings import REPOSITORY_ROOT, load_settings
 from tests.lakes import ALL_GOOD, make_lake, publish_batch
 

@@ -93,7 +93,7 @@ def test_status_stale_names_what_a_new_version_left_behind(tmp_path: Path, quire
         ),
     )
     told = _json(quire(tmp_path, "status", "--stale", "--json"))
-    assert [(row["stage"], row["documents"]) for row in told["stale"]] == [("docs", 2)]
+    assert [(row["stage"], row["rows"]) for row in told["stale"]] == [("docs", 2)]
     assert "docs-r2-new" in quire(tmp_path, "status", "--stale")[1]
 
 

@@ -70,7 +70,8 @@ def test_lower_rooms_do_not_import_higher_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["assets.files.triage", "assets.pages.read", "assets.images.extract"]
+    "module",
+    ["assets.files.triage", "assets.pages.read", "assets.images.extract", "assets.evals.work"],
 )
 def test_worker_modules_load_without_dagster_polars_or_delta(module: str) -> None:
     code = (

@@ -12,13 +12,14 @@ import pytest
 from io_managers.versions import StageVersion, register
 from resources.lake.batch_states import batch_states
 from resources.lake.batches import MAX_REQUESTS, record_request
+from resources.lake.stale import stale_rows, target_versions
 from resources.lake.states import (
     DOCUMENT_COLUMNS,
     STATES,
     document_states,
     files_states,
 )
-from resources.lake.summary import stale_rows, summary
+from resources.lake.summary import summary
 from tests.lakes import ALL_GOOD, MIXED, Pdf, add_manifest, make_lake, publish_batch, rewrite
 
 EXPECTED = {
@@ -80,7 +81,7 @@ def test_an_empty_lake_has_no_states(tmp_path: Path) -> None:
     assert document_states(lake).is_empty()
     assert summary(lake).n_files == 0
     assert summary(lake).ocr_share is None
-    assert stale_rows(lake).is_empty()
+    assert stale_rows(lake, target_versions(lake, {})).is_empty()
 
 
 def test_files_of_an_unpublished_batch_wait_then_run(tmp_path: Path) -> None:
@@ -135,8 +136,8 @@ def test_a_failure_of_a_version_that_is_no_longer_current_waits(tmp_path: Path) 
     publish_batch(lake, "b00000001", [Pdf("a.pdf", file_error="corrupt"), Pdf("b.pdf")])
     register(lake, StageVersion("files", 2, "test", {}), "off")
     assert _by_name(files_states(lake)) == {"a.pdf": "waiting", "b.pdf": "done"}
-    stale = stale_rows(lake).to_dicts()
-    assert [(row["stage"], row["batch"], row["documents"]) for row in stale] == [
+    stale = stale_rows(lake, target_versions(lake, {})).to_dicts()
+    assert [(row["stage"], row["batch"], row["rows"]) for row in stale] == [
         ("files", "b00000001", 2)
     ]
 

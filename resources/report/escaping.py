@@ -1,15 +1,41 @@
 """Text of documents inside HTML: nothing in it can be markup, and nothing in it stays unseen.
 
-Here: escaping and small pieces of HTML. Not here: markdown as HTML (`markdown.py`).
+Here: escaping, and small pieces of HTML that every report is made of. Not here: the file around
+them (`head.py`), or what a report shows (`cli/reports`, `assets/evals/report`).
 """
 
 from __future__ import annotations
 
 import html
 import math
+import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Final
 
-from cli.terminal import visible
+_JOINERS: Final = "\u200c\u200d"
+"""Letters of Persian and Indic words need them, so they stay in document text."""
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    r"""Text from a document or a name with every control character written out (`\x1b`, `\u202e`).
+
+    Args:
+        text: Anything; names and text of documents are data, not commands to what shows them.
+        lines: Keep line ends, tabs and joiners, as text of several lines needs.
+    """
+    keep = "\n\t" + _JOINERS if lines else ""
+    return "".join(c if c in keep or _shown(c) else _escaped(c) for c in text)
+
+
+def _shown(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    if number <= 0xFF:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def safe(value: object) -> str:

@@ -1,0 +1,93 @@
+"""Self-grading: OCR reads pictures of pages whose own text is known, so that no label is needed.
+
+Here: sampled pages of a batch, made pictures, read by the real stages, and measured. Not here: the
+pictures (`pictures.py`), the reading (`scratch.py`), or the measures (`measures/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from assets.context import StageContext
+from assets.evals.base import Measure, PageReading, Readings
+from assets.evals.live import Collected
+from assets.evals.measures.against_truth import against_truth
+from assets.evals.measures.page import disagreement
+from assets.evals.pictures import Picture, make_pictures, sample_pages
+from assets.evals.scratch import read_folder
+from resources.workers.folders import spool_folder
+
+_STAGES: Final = ("files", "pages")
+
+
+@dataclass
+class SelfGraded:
+    """What came of the sample."""
+
+    n_sampled: int = 0
+    n_read: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why a page was not graded, by `<doc_id>#<page>`."""
+
+
+def self_grade(context: StageContext, collected: Collected) -> SelfGraded:
+    """Grade a share of the batch's pages with a sound text layer; one picture of each.
+
+    Nothing is loaded when no page is sampled, or when OCR is off.
+
+    Raises:
+        SettingError: The landing zone's store, or the OCR engine, cannot be used at all.
+        EngineError: Workers or the engine cannot be started.
+    """
+    settings = context.settings
+    if settings.ocr == "off" or not settings.eval_share:
+        return SelfGraded()
+    pages = sample_pages(context.lake, context.batch, share=settings.eval_share)
+    graded = SelfGraded(n_sampled=len(pages))
+    if not pages:
+        return graded
+    with spool_folder() as folder:
+        made = make_pictures(pages, folder, settings, context.workers, alternate=True)
+        graded.left_out = made.left_out
+        if not made.pictures:
+            return graded
+        readings = read_folder(
+            folder,
+            settings,
+            context.workers,
+            lake=context.lake,
+            run_id=context.run_id,
+            stages=_STAGES,
+        )
+    graded.n_read = add_graded(made.pictures, readings, collected)
+    return graded
+
+
+def add_graded(pictures: Sequence[Picture], readings: Readings, collected: Collected) -> int:
+    """Measure what was read of each picture; returns how many there were."""
+    read = {document.file_name: document for document in readings.documents}
+    for picture in pictures:
+        document = read.get(picture.path.name)
+        page = document.pages[0] if document is not None and document.pages else None
+        collected.add(
+            "pages",
+            readings.versions["pages"],
+            picture.doc_id,
+            picture.page_number,
+            measures_of(picture, page),
+            picture.degradation,
+        )
+    return len(pictures)
+
+
+def measures_of(picture: Picture, page: PageReading | None) -> list[Measure]:
+    """The errors of one reading; a picture that was not read is all wrong."""
+    text = page.text if page is not None else ""
+    failed = page is None or page.status == "failed"
+    measures = against_truth(picture.truth, text)
+    if not failed:
+        measures += disagreement(picture.truth, text)
+    reason = (page.error_class or "") if page is not None else "the picture was not read"
+    return [*measures, Measure("failed_page", float(failed), reason if failed else "")]
