@@ -20,11 +20,10 @@ import polars as pl
 import assets.versions
 from assets.context import StageContext
 from assets.summaries import model
-from assets.summaries.build import build_summaries, documents_to_do
+from assets.summaries.build import build_summaries
 from io_managers.publish import publish_staged
 from io_managers.staging import Staged
 from resources.lake.lake import Lake
-from resources.llm.base import Request
 from resources.settings import Settings, load_settings
 from resources.workers.pool import WorkerPool
 from tests.lakes import Pdf, make_lake, publish_batch, rewrite
@@ -56,12 +55,6 @@ class Stage:
         staged = self.build(engine)
         publish_staged(self.lake, staged)
         return dict(staged.counts)
-
-    def pending(self, engine: Scripted) -> list[Request]:
-        """What a batch job would have to ask."""
-        with mock.patch.object(assets.versions, "make_engine", return_value=engine):
-            todo = documents_to_do(self.context())
-        return model.pending_requests(self.context(), engine, todo)
 
     def context(self) -> StageContext:
         """No worker takes part."""

@@ -101,12 +101,6 @@ class Generating:
             yield from self._records()
         yield from self._records()
 
-    def pending(self) -> list[Request]:
-        """Every request that documents wait for and that no kept answer answers."""
-        while self._take() is not None:
-            pass
-        return [ask.request for ask in self._asked.values()]
-
     def _requests(self, first: Request) -> Iterator[Request]:
         yield first
         while (request := self._take()) is not None:

@@ -75,21 +75,6 @@ def _paid_engine(context: StageContext, run: StageRun) -> Engine:
     return budgeted(make_engine(context.settings), context.paying, context.settings, spender)
 
 
-def pending_requests(context: Place, engine: Engine, todo: Sequence[str]) -> list[Request]:
-    """What has to be asked now for these documents, all that kept answers answer left out.
-
-    Long documents need more when these are answered, and so may documents whose answers cannot be
-    used: ask again until there is nothing. Answers are kept by `io_managers.completions`.
-
-    Args:
-        context: The lake, the settings and the batch.
-        engine: Counts tokens and names the model; it is not asked for anything.
-        todo: Documents of the batch without a current summary (`build.documents_to_do`).
-    """
-    completions = Completions(context.paying, context.batch)
-    return Generating(completions, _windows(context, _asking(context, engine), todo)).pending()
-
-
 def unanswered_requests(
     context: Place, engine: OpenAIBatchEngine, todo: Sequence[str]
 ) -> dict[str, Request]:

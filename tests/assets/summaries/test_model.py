@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from io_managers.completions import FOLDER, Completions, Kept
+from io_managers.completions import FOLDER
 from resources.errors import EngineError, ErrorClass, SettingError
 from resources.llm.base import Completion, Request
 from tests.lakes import Pdf, rewrite
@@ -260,23 +260,6 @@ def test_very_long_documents_are_joined_in_several_rounds(tmp_path: Path) -> Non
     kinds = place.lake.read("completions", ["kind"])["kind"].to_list()
     assert kinds.count("reduce") > 2
     assert all(r.n_input_tokens + r.max_output_tokens <= 1_000 for r in engine.asked)
-
-
-def test_what_a_batch_job_answers_needs_no_call(tmp_path: Path) -> None:
-    place = stage(tmp_path, short(1), long())
-    engine = Scripted(context=2_000)
-    rounds = 0
-    while requests := place.pending(engine):
-        rounds += 1
-        completions = Completions(place.lake, BATCH)
-        for request in requests:
-            text = first_words(request)
-            completions.put(Kept(request.key, "chunk", "m", "p", text, 1, 1, "stop", 0.1))
-    assert rounds == 2
-    place.run(engine)
-    assert engine.asked == []
-    assert {row["status"] for row in place.rows().values()} == {"ok"}
-    assert place.pending(engine) == []
 
 
 @pytest.mark.parametrize("tells", [True, False])
