@@ -40,7 +40,7 @@ def test_a_rejected_version_is_told_shown_and_accepted_by_a_person(
         assert code == 5
         assert "pages: REJECTED pages-r99-" in out
         assert "text is missing: words_missing" in out
-        assert "report-0.pdf page" in out
+        assert "report-0.pdf, page" in out
         assert f"report: {lake}/_quire/evals/e" in out
         assert f"quire evals accept pages --lake {lake}" in out
         code, out, _ = quire(lake, "evals", "run", "--json")

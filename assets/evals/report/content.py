@@ -146,7 +146,9 @@ class Report:
         found = self._named(result)
         if found is None or found[1] > 0:
             return found
-        return found[0], SUMMARY if result.subject == "summaries" else DOCUMENT
+        # A summary that is worse because of its pages is a result of theirs, and of a summary.
+        of_summary = "summaries" in (result.subject, STAGE_OF.get(result.metric))
+        return found[0], SUMMARY if of_summary else DOCUMENT
 
     def _named(self, result: Result) -> PageKey | None:
         if result.case_id in self.places:
