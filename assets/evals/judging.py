@@ -10,7 +10,7 @@ that was not run is not judged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from assets.evals.base import STAGE_OF, DocumentReading, Measure, Result
@@ -85,7 +85,7 @@ def judge_case(case: Case, document: DocumentReading, versions: Mapping[str, str
     read = _summary(document) if stage == "summaries" else _read(document, case.page)
     if read is None:
         return []
-    measures = _measured(case, read)
+    measured = _measured(case, read)
     first, *others = [
         Result(
             suite="golden",
@@ -96,10 +96,9 @@ def judge_case(case: Case, document: DocumentReading, versions: Mapping[str, str
             value=measure.value,
             explanation=measure.explanation,
         )
-        for measure in measures.found
+        for measure in measured.found
     ]
-    decided = Result(**{**vars(first), "passed": measures.passed})
-    return [decided, *others]
+    return [replace(first, passed=measured.passed), *others]
 
 
 @dataclass(frozen=True)

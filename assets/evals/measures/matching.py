@@ -23,7 +23,7 @@ words of the sample texts 0.3 % reach it; of words with one letter in ten wrong,
 MIN_ALIKE_SHORT: Final = 0.5
 BLOCK: Final = 600
 """Words that are held against each other at once: every second word of a dense page is wrong
-before it has more, and 600 by 600 take 10 ms."""
+before it has more, and 600 by 600 take 5 ms."""
 SHORT: Final = 2
 """Letters of a word of which one may be wrong although that is half of them."""
 

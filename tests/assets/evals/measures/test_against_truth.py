@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -135,6 +136,28 @@ def test_each_repeat_is_an_error_more(which: int) -> None:
     assert 0 < errors(page, once)["repeated"] < errors(page, twice)["repeated"]
 
 
+def _changed(change: Callable[[str, float], str], share: float, page: str, _: int) -> str:
+    return change(page, share)
+
+
+@pytest.mark.parametrize(
+    ("metric", "change"),
+    [
+        ("words_missing", lambda page, share: damage.drop_share([page], share, seed=1)[0]),
+        ("words_invented", lambda page, share: damage.invent_lines(page, share, seed=1)),
+        ("cer", lambda page, share: damage.noise(page, share, seed=1)),
+        ("wer", lambda page, share: damage.noise(page, share, seed=1)),
+    ],
+)
+def test_more_of_a_damage_is_more_of_its_error(
+    metric: str, change: Callable[[str, float], str]
+) -> None:
+    means = [
+        mean_errors(partial(_changed, change, share))[metric] for share in (0.05, 0.1, 0.2, 0.4)
+    ]
+    assert 0 < means[0] < means[1] < means[2] < means[3]
+
+
 def test_words_without_their_spaces_are_misread_not_missing() -> None:
     page = long_pages()[0]
     joined = page.replace(" of ", "of").replace(" the ", "the")
@@ -173,7 +196,7 @@ def test_explanations_name_what_is_wrong() -> None:
 
 @pytest.mark.parametrize("change", [lambda book: damage.noise(book, 0.05), lambda book: book[::-1]])
 def test_a_book_costs_what_its_pages_cost(change: Callable[[str], str]) -> None:
-    # An edit distance over the whole of a book takes minutes: twice the text, four times the time.
+    # Over the whole of a book, an edit distance takes nine times as long for three times the text.
     pages = "\n".join(long_pages())
     seconds = []
     for size in (2, 6):
