@@ -18,6 +18,7 @@ import polars as pl
 from assets.evals.base import Limits
 from assets.evals.canary import compare
 from assets.evals.canary_report import keep_canary_report
+from assets.evals.report.sheets import page_pictures
 from assets.versions import stage_version
 from io_managers.publish import transaction_id
 from io_managers.schemas import STAGES
@@ -28,6 +29,7 @@ from resources.lake.lake import Lake
 from resources.lake.stale import stale_rows, to_do
 from resources.lake.upgrades import Asked, Change, Upgrade, begin, flow_from, record
 from resources.settings import Settings
+from resources.workers.shared import shared_pool
 
 RUNS_AT_ONCE: Final = 25
 """Runs of an upgrade that are queued or working, at most: what a tick may ask for."""
@@ -330,7 +332,13 @@ def compare_canary(lake: Lake, upgrade: Upgrade, settings: Settings) -> Upgrade 
     """
     limits = Limits(warn=settings.eval_warn, fail=settings.eval_fail)
     found = compare(lake, upgrade, limits)
-    path, why_none = keep_canary_report(lake, upgrade, found, limits)
+    path, why_none = keep_canary_report(
+        lake,
+        upgrade,
+        found,
+        limits,
+        lambda pairs: page_pictures(pairs, settings, shared_pool(settings)),
+    )
     compared = {**found.as_dict(), "report": path, "no_report": why_none}
     if found.regressions:
         why = f"the canary is worse: {'; '.join(found.regressions)}"

@@ -6,11 +6,14 @@ itself (`report/`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from assets.evals.base import Limits
 from assets.evals.canary import CanaryDiff
-from assets.evals.report.content import Command, Report, Side
+from assets.evals.report.content import Command, Pictures, Report, Side
+from assets.evals.report.worst import PagePair, worst_pages
 from assets.evals.report.write import render
 from resources.errors import LakeError
 from resources.lake.lake import Lake
@@ -23,11 +26,23 @@ _COMMANDS: Final = (
 
 
 def keep_canary_report(
-    lake: Lake, upgrade: Upgrade, found: CanaryDiff, limits: Limits
+    lake: Lake,
+    upgrade: Upgrade,
+    found: CanaryDiff,
+    limits: Limits,
+    draw: Callable[[Sequence[PagePair]], Pictures] | None = None,
 ) -> tuple[str | None, str]:
     """Write the page into the lake; returns its path there, or why there is none.
 
     It is something to look at: what is wrong with it must not stop an upgrade.
+
+    Args:
+        lake: Where it is written.
+        upgrade: Whose canary.
+        found: What the canary came to.
+        limits: Those that its verdicts were made by.
+        draw: Makes the pictures of pages (`report.sheets.page_pictures`); without it there are
+            none.
 
     Raises:
         LakeError: It cannot be written.
@@ -46,7 +61,10 @@ def keep_canary_report(
     )
     path = f"{FOLDER}/{upgrade.upgrade_id}/canary.html"
     try:
-        page = render(report).encode("utf-8", "replace")
+        pairs = worst_pages(report)
+        if draw is not None:
+            report = replace(report, pictures=draw(pairs))
+        page = render(report, pairs).encode("utf-8", "replace")
     except LakeError:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary, and it is told in the record

@@ -3,67 +3,24 @@
 Here: drawing. Not here: what is drawn (`sections.py`), or colours (`style.py`, by class).
 
 Places across are percentages and places down are pixels, without a viewBox: a chart is as wide as
-its column, on a telephone too, and its letters keep their size. No library: matplotlib is 30 MB and
-its SVG repeats its fonts; pygal and plotly bring scripts, which the page's policy forbids.
-
-Errors stand on a square-root scale: 0.1 % and 0.5 % can be told apart beside 40 %.
+its column, on a telephone too, and its letters keep their size. Why no library draws them:
+docs/decisions/evaluation-report.md.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
+from assets.evals.report.scale import Scale
 from resources.report.escaping import safe
 
 SERIES: Final = 8
 """Colours and shapes that can be told apart; a further series has the last of them."""
-_TICKS: Final = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_NEAR: Final = 13.0
-"""Per cent of the width that a tick's words take."""
-
-
-def percent(value: float | None) -> str:
-    """An error for people, as narrow as it may be: `0.31 %`, `12.4 %`."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    share = abs(value) * 100
-    if 0 < share < 0.005:
-        return "<0.01 %" if value > 0 else ">-0.01 %"
-    digits = 2 if share < 10 else 1 if share < 100 else 0
-    return f"{value * 100:.{digits}f} %"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """A square-root scale from 0 to `top`, in per cent of the width."""
-
-    top: float
-
-    @staticmethod
-    def of(values: Sequence[float | None]) -> Scale:
-        """A scale that every finite value fits in."""
-        known = [v for v in values if v is not None and math.isfinite(v) and v > 0]
-        return Scale(max(known, default=0.01) * 1.1)
-
-    def share(self, value: float) -> float:
-        """Where a value stands, 0..1; below 0 is 0."""
-        if not math.isfinite(value):
-            return 1.0 if value > 0 else 0.0
-        return min(1.0, math.sqrt(max(0.0, value) / self.top))
-
-    def ticks(self) -> Iterator[float]:
-        """Round values on the scale, none so near to another that their words meet."""
-        last = -math.inf
-        for tick in _TICKS:
-            place = self.share(tick) * 100
-            if tick <= self.top and place - last >= _NEAR:
-                last = place
-                yield tick
 
 
 def dots(scale: Scale, new: float | None, old: float | None, low: float | None, title: str) -> str:

@@ -9,12 +9,12 @@ import math
 from typing import Final
 
 from assets.evals.base import Result
-from assets.evals.report.charts import percent
 from assets.evals.report.content import Report, metric_rows
+from assets.evals.report.scale import percent
 from resources.report.escaping import safe
 
-_ROWS: Final = 2_000
-"""Results that are listed; each takes about 250 bytes."""
+_BYTES: Final = 400_000
+"""Of the list of results; each takes about 250."""
 _NAME: Final = 160
 """Characters of a case's name."""
 _EXPLAINED: Final = 160
@@ -69,23 +69,33 @@ def _results(report: Report) -> str:
         return value if math.isfinite(value) else math.inf
 
     ranked = sorted(report.new.results, key=by, reverse=True)
-    rows = "".join(
-        f"<tr><td>{_cut(r.case_id, _NAME)}</td><td>{safe(r.metric)}</td>"
-        f'<td class="n">{percent(before.get((r.suite, r.case_id, r.metric)))}</td>'
-        f'<td class="n">{percent(r.value)}</td><td>{_cut(r.explanation, _EXPLAINED)}</td></tr>'
-        for r in ranked[:_ROWS]
-    )
+    rows: list[str] = []
+    left = _BYTES
+    for r in ranked:
+        row = _result(r, before.get((r.suite, r.case_id, r.metric)))
+        left -= len(row)
+        if left < 0:
+            break
+        rows.append(row)
     heads = [safe(name) for name in report.names]
     head = (
         f'<tr><th>case</th><th>metric</th><th class="n">{heads[0]}</th>'
         f'<th class="n">{heads[1]}</th><th>explanation</th></tr>'
     )
     shown = f"{len(ranked):,} results"
-    if len(ranked) > _ROWS:
-        shown = f"{_ROWS:,} of {len(ranked):,} results: those that became worst"
+    if len(ranked) > len(rows):
+        shown = f"{len(rows):,} of {len(ranked):,} results: those that became worst"
     return (
         f'<details><summary>{shown}</summary><div class="scroll"><table><thead>{head}</thead>'
-        f"<tbody>{rows}</tbody></table></div></details>"
+        f"<tbody>{''.join(rows)}</tbody></table></div></details>"
+    )
+
+
+def _result(r: Result, before: float | None) -> str:
+    return (
+        f"<tr><td>{_cut(r.case_id, _NAME)}</td><td>{safe(r.metric)}</td>"
+        f'<td class="n">{percent(before)}</td>'
+        f'<td class="n">{percent(r.value)}</td><td>{_cut(r.explanation, _EXPLAINED)}</td></tr>'
     )
 
 

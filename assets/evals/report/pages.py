@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from assets.evals.base import PageReading, Result
-from assets.evals.report.charts import percent
 from assets.evals.report.content import Pictures, Report
 from assets.evals.report.rows import Line, Row, rows_of, stretches
+from assets.evals.report.scale import percent
 from assets.evals.report.words import LIMIT, Piece
 from assets.evals.report.worst import PagePair, told
 from resources.report.escaping import chip, counted, safe
@@ -22,9 +22,12 @@ _WORSE: Final = 6
 """Metrics named of a page."""
 _EXPLAINED: Final = 600
 """Characters of an explanation that are shown."""
-_CASES: Final = 100
-_PICTURE_BYTES: Final = 1_500_000
-"""Of all pictures together: a third more as base64, so that the page stays under 3 MB."""
+_CASE_BYTES: Final = 200_000
+_TEXT_BYTES: Final = 600_000
+"""Of all texts with their marks; a usual page takes 20,000. Escaped, evil text is six times itself:
+with pictures, cases and the list of results the report stays under 3 MB."""
+_PICTURE_BYTES: Final = 1_250_000
+"""Of all pictures together; a third more as base64. A usual page takes 115,000."""
 _NEAR: Final = 2
 """Lines shown around a difference; longer stretches without one are closed."""
 _FEW: Final = 4
@@ -41,15 +44,19 @@ def pages_html(report: Report, pairs: Sequence[PagePair]) -> str:
         f"<li><ins>only {safe(new)}</ins></li>"
         "<li><mark>in both, at another place</mark></li></ul>"
     )
-    left = _PICTURE_BYTES
+    left, left_text = _PICTURE_BYTES, _TEXT_BYTES
     parts = []
     for place, pair in enumerate(pairs, 1):
         picture, left = _picture(report.pictures, pair, place, left)
-        parts.append(_pair(report, pair, place, picture))
+        texts = _texts(report, pair)
+        if len(texts) > left_text:
+            texts = _gone("its texts are left out: the report would be too large")
+        left_text -= len(texts)
+        parts.append(_pair(report, pair, place, picture, texts))
     return legend + "".join(parts)
 
 
-def _pair(report: Report, pair: PagePair, place: int, picture: str) -> str:
+def _pair(report: Report, pair: PagePair, place: int, picture: str, texts: str) -> str:
     doc = f'<code title="{safe(pair.key[0])}">{safe(pair.key[0][:12])}</code>'
     name = f"{safe(pair.file_name)}, {pair.what} {doc}"
     worse = "".join(f"<li>{safe(told(one))}</li>" for one in pair.worse[:_WORSE])
@@ -59,7 +66,7 @@ def _pair(report: Report, pair: PagePair, place: int, picture: str) -> str:
         f"{f'<ul>{worse}</ul>' if worse else ''}"
         f'<p class="facts">{_words(report, pair)}</p>'
         f'<div class="{columns}">{picture}<div class="text">{_heads(report, pair)}'
-        f"{_texts(report, pair)}</div></div></article>\n"
+        f"{texts}</div></div></article>\n"
     )
 
 
@@ -182,12 +189,12 @@ def cases_html(report: Report) -> str:
         return '<p class="soft">No case has a limit of its own.</p>'
     if not found:
         return f"<p>✓ All {counted(judged, 'case')} passed.</p>"
-    rows = []
-    for result, old in found[:_CASES]:
+    rows: list[str] = []
+    for result, old in found:
         state = chip("passed before", "fail") if old and old.passed else _before(old)
         cells = [
             (
-                f"<td><b>{safe(result.case_id)}</b> {state}<small>{safe(result.metric)} · "
+                f"<td><b>{_cut(result.case_id)}</b> {state}<small>{safe(result.metric)} · "
                 f"{safe(result.subject)}</small></td>"
             ),
             f'<td><div class="expl">{_cut(result.explanation)}</div></td>',
@@ -195,12 +202,15 @@ def cases_html(report: Report) -> str:
         if report.old.results:
             was = _cut(old.explanation or ("passed" if old.passed else "–")) if old else "–"
             cells.append(f'<td><div class="expl soft">{was}</div></td>')
+        if sum(map(len, rows)) > _CASE_BYTES:
+            break
         rows.append(f"<tr>{''.join(cells)}</tr>")
     heads = ["case", "expected and found"]
     if report.old.results:
         heads.append(f"found by {report.names[0]}")
     head = "".join(f"<th>{safe(name)}</th>" for name in heads)
-    more = f'<p class="soft">and {len(found) - _CASES:,} more</p>' if len(found) > _CASES else ""
+    left = len(found) - len(rows)
+    more = f'<p class="soft">and {left:,} more</p>' if left else ""
     return (
         f"<p>{len(found):,} of {judged:,} cases fail.</p>"
         f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'

@@ -12,16 +12,14 @@ from itertools import groupby
 from typing import Final
 
 from assets.evals.base import Comparison, Verdict
-from assets.evals.report.charts import (
-    Scale,
-    axis,
-    dots,
-    percent,
-)
+from assets.evals.report.charts import axis, dots
 from assets.evals.report.content import Report, Row, mean_of, metric_rows
+from assets.evals.report.scale import Scale, percent
 from resources.report.escaping import chip, counted, safe
 
 _REASONS: Final = 12
+_CHARACTERS: Final = 600
+"""Shown of a reason."""
 SUITES: Final[Mapping[str, str]] = {
     "golden": "the golden set",
     "live": "documents of the lake",
@@ -40,7 +38,7 @@ def top_html(report: Report, sections: Sequence[tuple[str, str]]) -> str:
     links = "".join(f'<a href="#{anchor}">{safe(name)}</a>' for anchor, name in sections)
     subtitle = f'<p class="soft">{safe(report.subtitle)}</p>' if report.subtitle else ""
     cards = "".join(_verdict(verdict, report) for verdict in report.verdicts)
-    notes = "".join(f"<li>{safe(note)}</li>" for note in report.notes)
+    notes = "".join(f"<li>{_short(note)}</li>" for note in report.notes[:_REASONS])
     if notes:
         cards += f'<div class="verdict"><h3>Not compared</h3><ul>{notes}</ul></div>\n'
     return f"<header><h1>{safe(report.title)}</h1>{subtitle}<nav>{links}</nav></header>\n{cards}"
@@ -48,7 +46,7 @@ def top_html(report: Report, sections: Sequence[tuple[str, str]]) -> str:
 
 def _verdict(verdict: Verdict, report: Report) -> str:
     name = "accepted" if verdict.accepted else "rejected"
-    reasons = "".join(f"<li>{safe(reason)}</li>" for reason in verdict.reasons[:_REASONS])
+    reasons = "".join(f"<li>{_short(reason)}</li>" for reason in verdict.reasons[:_REASONS])
     if len(verdict.reasons) > _REASONS:
         reasons += f"<li>and {counted(len(verdict.reasons) - _REASONS, 'more reason')}</li>"
     mark = "✓" if verdict.accepted else "✗"
@@ -58,6 +56,10 @@ def _verdict(verdict: Verdict, report: Report) -> str:
         f"<p><code>{safe(verdict.version)}</code> {_compared(verdict, report)}</p>"
         f"{f'<ul>{reasons}</ul>' if reasons else ''}</div>\n"
     )
+
+
+def _short(text: str) -> str:
+    return safe(text) if len(text) <= _CHARACTERS else f"{safe(text[:_CHARACTERS])} …"
 
 
 def _compared(verdict: Verdict, report: Report) -> str:
@@ -136,7 +138,7 @@ def _metric(row: Row, report: Report, scale: Scale, *, has_old: bool) -> str:
     if row.old is not None:
         title += f", {report.names[0]} {percent(row.old)}"
     level = f" {chip(_LEVELS[c.level], c.level)}" if c else ""
-    words = f"<b>{safe(row.metric)}</b>{level}<small>{safe(_said(row, c))}</small>"
+    words = f"<b>{safe(row.metric)}</b>{level}<small>{_short(_said(row, c))}</small>"
     cells = [f"<td>{words}</td>", _number(f"{row.n:,}", "n")]
     if has_old:
         cells.append(_number(percent(row.old), report.names[0]))

@@ -18,7 +18,7 @@ Kind = Literal["same", "changed", "moved"]
 
 LIMIT: Final = 20_000
 """Characters of each text that are compared: a dense page of a newspaper has 15,000. Comparing
-20,000 one-letter words takes 0.1 s and 13 MB."""
+20,000 characters of Chinese, each a word, takes 0.2 s."""
 _BEFORE: Final = 300
 """Characters that are shown before the first difference where a text is too long."""
 _CUT: Final = 0.1

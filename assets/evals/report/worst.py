@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from assets.evals.base import METRICS, DocumentReading, PageReading
-from assets.evals.report.charts import percent
 from assets.evals.report.content import DOCUMENT, SUMMARY, PageKey, Report
+from assets.evals.report.scale import percent
 from assets.evals.report.words import PageDiff, compare_pages
 
 WORST: Final = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from assets.evals.base import Limits
 from assets.evals.canary import CanaryDiff, compare
 from assets.evals.canary_report import keep_canary_report
+from assets.evals.report.content import Pictures
+from assets.evals.report.worst import PagePair
 from io_managers.publish import claim_epoch, publish_staged
 from io_managers.staging import Staged, stage_file
 from io_managers.versions import StageVersion, register
@@ -64,7 +67,7 @@ def test_summaries_that_fail_stop_it_and_the_report_says_so(lake: Lake) -> None:
     assert any("summaries failed" in reason for reason in found.regressions)
     path, why_none = keep_canary_report(lake, upgrade, found, Limits())
     assert (path, why_none) == (f"_quire/upgrade/{upgrade.upgrade_id}/canary.html", "")
-    page = (lake.get(path) or b"").decode()
+    page = (lake.get(path or "") or b"").decode()
     assert "more summaries failed" in page
     assert "quire upgrade --rollback" in page
     assert "<script" not in page
@@ -85,3 +88,18 @@ def test_pages_that_became_rubbish_stop_it(lake: Lake) -> None:
     _, found = upgraded(lake, PAGES, rubbish)
     assert found.stages[0].stage == "pages"
     assert any("no text" in reason for reason in found.regressions)
+
+
+def test_its_pages_have_pictures_where_they_can_be_drawn(lake: Lake) -> None:
+    upgrade, found = upgraded(lake, PAGES, (pl.col("text") + " and more").alias("text"))
+    asked: list[int] = []
+
+    def draw(pairs: Sequence[PagePair]) -> Pictures:
+        asked.append(len(pairs))
+        return Pictures({pairs[0].key: b"\xff\xd8"}, {pair.key: "gone" for pair in pairs[1:]})
+
+    path, _ = keep_canary_report(lake, upgrade, found, Limits(), draw)
+    page = (lake.get(path or "") or b"").decode()
+    assert asked == [10]
+    assert page.count("data:image/jpeg;base64,") == 1
+    assert page.count("No picture of the page: gone") == 9
