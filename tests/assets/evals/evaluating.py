@@ -49,7 +49,7 @@ def make_report(path: Path, document: int) -> None:
         for page in range(1, PAGES + 1):
             text = page_text(document, page)
             made.new_page(width=400, height=400).insert_text((20, 30), text, fontsize=9)
-        made.save(path)
+        made.save(path, no_new_id=True)
 
 
 def make_golden(folder: Path) -> Path:
