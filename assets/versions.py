@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -158,10 +158,16 @@ def _recorded(stage: str, current: Accepted) -> Mapping[str, str | None] | None:
 
 
 def _with(settings: Settings, made_by: Mapping[str, str | None]) -> Settings | None:
-    """The settings with these values; None where they would send a key to a server not meant."""
+    """The settings with these values; None where they would send a key to a server not meant.
+
+    None too for a setting that this Quire does not have: a newer one recorded it.
+    """
     values: dict[str, object] = {}
+    known = {field.name for field in fields(settings)}
     for variable, value in made_by.items():
         name = variable.removeprefix("QUIRE_").lower()
+        if name not in known:
+            return None
         if name in _SWITCHES:
             values[name] = value == "on"
         elif name in _NUMBERS and value is not None:

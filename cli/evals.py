@@ -24,6 +24,7 @@ from cli.terminal import PIPED_WIDTH, say, say_json, say_table, say_text
 from io_managers.schemas import STAGES
 from io_managers.versions import decide, register
 from resources.errors import SettingError
+from resources.report.escaping import counted
 from resources.workers.shared import shared_pool
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _told(opened: Opened, run: EvalRun) -> dict[str, Any]:
 def _say_run(opened: Opened, run: EvalRun) -> None:
     cost = "unknown" if run.cost_usd is None else f"{run.cost_usd:.4f} USD"
     say(
-        f"{run.run_id}: {run.n_cases} golden cases, {run.n_pages} pages, "
+        f"{run.run_id}: {counted(run.n_cases, 'golden case')}, {counted(run.n_pages, 'page')}, "
         f"{run.seconds:.0f} s, {cost}"
     )
     if not run.verdicts and not run.baselines:

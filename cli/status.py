@@ -103,10 +103,20 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
     held = paused(opened.lake)
     if held is not None:
         say(held.message)
-    for version in waiting_versions(opened.lake, opened.settings):
-        if version.used is None:
-            say("every batch waits for an accepted version:")
-        say(version.words)
+    _say_versions(opened, states)
+
+
+def _say_versions(opened: Opened, states: LakeStates) -> None:
+    """Versions of the settings that are not accepted, and which batches wait for that."""
+    waiting = waiting_versions(opened.lake, opened.settings)
+    open_batches = states.batches.filter(pl.col("state").is_in(["waiting", "stuck"])).height
+    if open_batches and any(version.used is None for version in waiting):
+        say(f"{open_batches} batches wait for an accepted version:")
+        for version in waiting:
+            say(version.words)
+    elif waiting:
+        names = ", ".join(f"{version.version} ({version.state})" for version in waiting)
+        say(f"not accepted, and used for nothing: {names}; quire evals run judges candidates")
 
 
 def _say_evaluation(opened: Opened) -> None:

@@ -17,7 +17,7 @@ from assets.evals.checks import CHECKS, EvalCheck, run_checks
 from assets.evals.history import History
 from assets.evals.measured import MeasuredBatch
 from assets.partitions import batches
-from resources.errors import EngineError, SettingError, VersionNotAcceptedError
+from resources.errors import EngineError, SettingError
 from resources.settings import Settings
 
 _RESOURCES = frozenset({"settings", "lake", "workers", "progress", "process"})
@@ -63,7 +63,7 @@ def evals_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinitio
                     progress=context.resources.progress,
                 )
             )
-        except (VersionNotAcceptedError, SettingError, EngineError) as error:
+        except (SettingError, EngineError) as error:
             text = f"the batch's rows are published, and were not measured: {error}"
             raise dg.Failure(description=text, allow_retries=False) from error
         history = History.read(lake, context.partition_key)

@@ -27,6 +27,7 @@ from assets.evals.verdict import compare
 from assets.versions import settings_to_use, stage_version
 from io_managers.evals import is_written
 from io_managers.publish import published_epoch
+from resources.errors import VersionNotAcceptedError
 
 REVISION: Final = 1
 """Raise it with every change of this room that changes a measure: batches are then measured anew
@@ -45,20 +46,20 @@ def build_evals(context: StageContext) -> MeasuredBatch:
 
     Raises:
         SettingError: OCR was to be graded, and cannot be used at all.
-        EngineError: The same.
-        VersionNotAcceptedError: The same: neither the version set nor the accepted one may be used.
+        EngineError: The same, or no worker can be started.
         LakeError: The lake cannot be read or written.
     """
     lake, batch = context.lake, context.batch
-    context = _with_accepted_engine(context)
+    context, why = _with_accepted_engine(context)
     run_id = _run_id(context)
     sets = live.kept(lake, batch)
     if sets and is_written(lake, run_id):
-        return _measured(context, run_id, sets, SelfGraded())
+        return _measured(context, run_id, sets, SelfGraded(why=why))
     collected = Collected(batch)
     left_out = measure_alone(context, collected)
     graded = self_grade(context, collected)
     graded.left_out = left_out | graded.left_out
+    graded.why = why or graded.why
     frame = collected.frame()
     # First what the next version is compared with: the rows below are the mark that all is done.
     live.keep(lake, batch, frame)
@@ -67,11 +68,22 @@ def build_evals(context: StageContext) -> MeasuredBatch:
     return replace(measured, n_rows=n_rows, unchanged=False)
 
 
-def _with_accepted_engine(context: StageContext) -> StageContext:
-    """Grade what documents are read with: while a candidate waits, the accepted engine."""
-    if not _grades(context):
-        return context
-    return replace(context, settings=settings_to_use(context.lake, "pages", context.settings))
+def _with_accepted_engine(context: StageContext) -> tuple[StageContext, str]:
+    """Grade what documents are read with: while a candidate waits, the accepted engine.
+
+    Returns:
+        The context, and why nothing is graded, when neither version may be used here.
+    """
+    settings = context.settings
+    if settings.ocr == "off":
+        return context, "OCR is off"
+    if not settings.eval_share:
+        return context, "QUIRE_EVAL_SHARE is 0"
+    try:
+        settings, why = settings_to_use(context.lake, "pages", settings), ""
+    except VersionNotAcceptedError as error:
+        settings, why = replace(settings, eval_share=0.0), str(error)
+    return replace(context, settings=settings), why
 
 
 def _grades(context: StageContext) -> bool:
@@ -107,19 +119,10 @@ def _measured(
         n_graded=pictures.select("doc_id", "page_number").n_unique() if pictures.height else 0,
         unchanged=True,
         left_out=graded.left_out,
-        why_not_graded=_why_not_graded(context, graded),
+        why_not_graded=graded.why,
         comparisons=comparisons,
         compared_with=versions,
     )
-
-
-def _why_not_graded(context: StageContext, graded: SelfGraded) -> str:
-    if context.settings.ocr == "off":
-        return "OCR is off"
-    if not context.settings.eval_share:
-        return "QUIRE_EVAL_SHARE is 0"
-    reasons = sorted(set(graded.left_out.values()))
-    return f"no picture could be made ({reasons[0]})" if reasons else ""
 
 
 def _comparisons(

@@ -12,16 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from assets.evals.base import Limits, Result, Verdict
+from assets.evals.base import Comparison, Limits, Result, Verdict
 from assets.evals.golden_set import GoldenSet
 from assets.evals.measuring import measure_golden
 from assets.evals.plan import Plan, without
 from assets.evals.reading import Reader
 from assets.evals.sides import Sides
-from assets.evals.verdict import judge
+from assets.evals.verdict import ADVISORY, judge
 from io_managers.schemas import STAGES
 from resources.lake.lake import Lake
+
+RUIN: Final = 0.25
+"""Mean worsening, of a metric that is worse on every unit, that needs no statistics: engines that
+are equal differ by hundredths."""
+RUINED_UNITS: Final = 3
+"""Fewer units than these say nothing, but as golden cases."""
 
 
 @dataclass
@@ -63,7 +70,7 @@ def judge_all(
         if not mine:  # no metric is this stage's alone
             mine = _after(stage, plan.new.versions[stage], new)
             before = _after(stage, plan.baselines.get(stage, ""), sides.old.results)
-        verdict = _verdict(stage, plan, mine, before, limits)
+        verdict = _without_ruin(_verdict(stage, plan, mine, before, limits))
         judged.verdicts.append(verdict)
         if verdict.accepted or stage == plan.subjects[-1]:
             continue
@@ -119,4 +126,27 @@ def _verdict(
         compared,
         accepted=alone.accepted and compared.accepted,
         reasons=tuple(dict.fromkeys([*compared.reasons, *alone.reasons])),
+    )
+
+
+def _without_ruin(verdict: Verdict) -> Verdict:
+    """The verdict; rejected too where units are few, and all of them worse out of all reason.
+
+    Of three pages nobody can be sure by statistics, and a version that loses all of their text
+    would be accepted.
+    """
+    ruined = tuple(c.explanation for c in verdict.comparisons if _is_ruin(c))
+    if not ruined:
+        return verdict
+    reasons = (*ruined, *(reason for reason in verdict.reasons if reason not in ruined))
+    return replace(verdict, accepted=False, reasons=reasons)
+
+
+def _is_ruin(comparison: Comparison) -> bool:
+    every = len(comparison.worst) == comparison.n  # of ten units on, the test itself is sure
+    return (
+        comparison.metric not in ADVISORY
+        and comparison.n >= RUINED_UNITS
+        and comparison.difference >= RUIN
+        and every
     )

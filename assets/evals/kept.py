@@ -232,7 +232,7 @@ def keep_places(lake: Lake, run_id: str, places: Mapping[str, tuple[str, int]]) 
 
 
 def read_places(lake: Lake, run_id: str) -> dict[str, tuple[str, int]]:
-    """The document and page of each golden case of a run; a summary is page 0."""
+    """The document and page of each golden case of a run (a `PageKey`)."""
     held = json.loads(lake.get(object_path(run_id, PLACES)) or b"{}")
     return {case: (doc_id, page) for case, (doc_id, page) in held.items()}
 

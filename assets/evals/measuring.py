@@ -1,7 +1,7 @@
 """From readings to results: every measure of every case, page, picture and summary of one side.
 
-Here: which measure is taken of what, and under which name. Not here:
-the measures (`measures/`, `judging.py`), or comparing two sides (`verdict.py`).
+Here: which measure is taken of what, and under which name. Not here: the measures (`measures/`,
+`judging.py`), or comparing two sides (`verdict.py`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from assets.evals.measures.against_truth import against_truth
 from assets.evals.measures.page import page_alone
 from assets.evals.measures.summary import summary_alone
 from assets.evals.pictures import Picture
-
-Place = tuple[str, int]
-"""A document and a page of it; page 0 is its summary."""
+from assets.evals.report.content import DOCUMENT, SUMMARY, PageKey
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Measured:
     """
 
     results: list[Result] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, PageKey] = field(default_factory=dict)
 
     def add(self, other: Measured) -> None:
         """Take in what was measured of other readings of the same side."""
@@ -46,7 +44,8 @@ def measure_golden(readings: Readings, cases: Sequence[Case]) -> Measured:
     for case in cases:
         document = documents[case.pdf]
         measured.results += judge_case(case, document, readings.versions)
-        measured.places[case.id] = (document.doc_id, case.page or 0)
+        whole = SUMMARY if case.kind.startswith("summary") else DOCUMENT
+        measured.places[case.id] = (document.doc_id, case.page or whole)
     for name, document in documents.items():
         for page in document.pages:
             case_id = f"{name}#{page.page_number}"
@@ -58,7 +57,7 @@ def measure_golden(readings: Readings, cases: Sequence[Case]) -> Measured:
         measured.results += _results(
             "golden", name, "summaries", _of_summary(document), readings.versions
         )
-        measured.places[name] = (document.doc_id, 0)
+        measured.places[name] = (document.doc_id, SUMMARY)
     return measured
 
 

@@ -30,6 +30,8 @@ class SelfGraded:
     n_read: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     """Why a page was not graded, by `<doc_id>#<page>`."""
+    why: str = ""
+    """Why no page was."""
 
 
 def self_grade(context: StageContext, collected: Collected) -> SelfGraded:
@@ -52,6 +54,7 @@ def self_grade(context: StageContext, collected: Collected) -> SelfGraded:
         made = make_pictures(pages, folder, settings, context.workers, alternate=True)
         graded.left_out = made.left_out
         if not made.pictures:
+            graded.why = f"no picture could be made: {next(iter(made.left_out.values()), '')}"
             return graded
         readings = read_folder(
             folder,

@@ -112,7 +112,7 @@ def judge(
         why = f"nothing was measured of {version}: it cannot be judged"
         return Verdict(stage, version, baseline, accepted=False, reasons=(why,))
     comparisons = compare(old, new, limits)
-    failing = _failing_cases(new) if baseline is None else _fallen_cases(old, new)
+    failing = _fallen_cases(old, new) if old else _failing_cases(new)
     grave = [c.explanation for c in comparisons if c.level == "fail"]
     notes = [c.explanation for c in comparisons if c.level == "warn"]
     if baseline is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from assets.versions import (
     settings_to_use,
     stage_version,
 )
+from cli.main import main
 from io_managers.schemas import STAGES, TABLES
 from io_managers.versions import (
     StageVersion,
@@ -28,6 +30,7 @@ from io_managers.versions import (
 from resources.errors import SettingError, VersionNotAcceptedError
 from resources.lake.lake import Lake
 from resources.settings import Settings
+from tests.lakes import ALL_GOOD, publish_batch
 
 ELSEWHERE = StageVersion("summaries", 3, "transformers", {"model": "of another machine"})
 
@@ -178,6 +181,13 @@ def test_a_lake_from_before_the_column_settings(lake: Lake, settings: Settings) 
     assert '"QUIRE_LAYOUT":"on"' in told["settings"][0]
 
 
+def test_a_setting_of_a_newer_quire_is_waited_for(lake: Lake, settings: Settings) -> None:
+    made_by = {"QUIRE_OCR": settings.ocr, "QUIRE_READING_GLASSES": "on"}
+    version = replace(stage_version("pages", settings), settings=made_by)
+    register(lake, version, "block")
+    assert accepted_settings(lake, "pages", replace(settings, layout=False)) is None
+
+
 def test_a_decision_is_about_a_version_that_is_known(ready: Lake) -> None:
     with pytest.raises(SettingError, match="quire evals run"):
         decide(ready, "pages", "pages-r9-none-000000000000", "accepted", None)
@@ -195,3 +205,25 @@ def test_the_newest_decision_is_current(ready: Lake, settings: Settings) -> None
     row = ready.read("versions").filter(pl.col("version") == second.name).to_dicts()[0]
     assert (row["state"], row["eval_run"]) == ("rejected", None)
     assert row["decided_at"] is not None
+
+
+def test_status_says_what_batches_wait_for(
+    lake: Lake, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def status(*more: str) -> str:
+        main(["status", "--lake", lake.root, *more])
+        return capsys.readouterr().out
+
+    accept_all(lake, replace(settings, layout=False))
+    publish_batch(lake, "b00000001", ALL_GOOD, stages=())
+    said = status()
+    assert "not accepted, and used for nothing: pages-r" in said
+    assert "(candidate); quire evals run judges candidates" in said
+    decide(lake, "summaries", ELSEWHERE, "accepted", None)
+    decide(lake, "summaries", stage_version("summaries", settings), "rejected", "e1")
+    assert "1 batches wait for an accepted version:" in status()
+    waiting = {w["stage"]: w for w in json.loads(status("--json"))["waiting_versions"]}
+    assert waiting["pages"]["used"] == accepted_version(lake, "pages")
+    assert waiting["summaries"]["used"] is None
+    assert waiting["summaries"]["state"] == "rejected"
+    assert f"this machine cannot make {ELSEWHERE.name}" in waiting["summaries"]["words"]

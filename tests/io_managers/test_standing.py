@@ -181,7 +181,7 @@ def build(
     done = [doc_id for doc_id in outcomes if doc_id not in kept]
     for doc_id in done:
         status, error_class = outcomes[doc_id]
-        row = {"doc_id": doc_id, "input_sha256": given, "status": status}
+        row: dict[str, Any] = {"doc_id": doc_id, "input_sha256": given, "status": status}
         if stage == "docs":
             row = {**doc_row(doc_id, BATCH, f"by {by}"), **row}
         else:
@@ -207,8 +207,8 @@ def test_a_document_stands_whole(lake: Lake, stage: str) -> None:
     assert build(lake, stage, 2, bad, "r5") == []
     # The same version fails on a changed text: the summary of the old text stays.
     assert build(lake, stage, 2, {**bad, "b": ("failed", "timeout")}, "r6", given="2") == [*"abc"]
-    rows = lake.read(stage).filter(pl.col("doc_id") == "b").to_dicts()
-    assert [(r["status"], r["input_sha256"]) for r in rows] == [("ok", "1")]
+    kept = lake.read(stage).filter(pl.col("doc_id") == "b").to_dicts()
+    assert [(r["status"], r["input_sha256"]) for r in kept] == [("ok", "1")]
 
 
 def test_a_spent_budget_takes_no_summary_away(lake: Lake) -> None:

@@ -29,6 +29,8 @@ from assets.evals.base import (
 
 PageKey = tuple[str, int]
 """doc_id and page number; `SUMMARY` or `DOCUMENT` for what is of no one page."""
+Shown = tuple[DocumentReading, PageReading | None]
+"""A page with its document; None for what is of no one page."""
 SUMMARY: Final = 0
 DOCUMENT: Final = -1
 """The stitched text of the whole document."""
@@ -46,10 +48,15 @@ class Side:
     results: Sequence[Result] = ()
     readings: Sequence[Readings] = ()
 
-    def pages(self) -> dict[PageKey, tuple[DocumentReading, PageReading | None]]:
-        """Every page by its key; with `None` for a page, every document and every summary."""
-        found: dict[PageKey, tuple[DocumentReading, PageReading | None]] = {}
-        for document in (document for one in self.readings for document in one.documents):
+    def pages(self, suite: Suite = "golden") -> dict[PageKey, Shown]:
+        """Every page by its key; with `None` for a page, every document and every summary.
+
+        Of a document that was read twice, in the golden set and as one of the lake's, the first of
+        the readings is the golden set's.
+        """
+        found: dict[PageKey, Shown] = {}
+        several = self.readings if suite == "golden" else reversed(self.readings)
+        for document in (document for one in several for document in one.documents):
             for page in document.pages:
                 found.setdefault((document.doc_id, page.page_number), (document, page))
             if document.summary_status is not None:
@@ -146,7 +153,9 @@ class Report:
         found = self._named(result)
         if found is None or found[1] > 0:
             return found
-        return found[0], SUMMARY if result.subject == "summaries" else DOCUMENT
+        # A summary that is worse because of its pages is a result of theirs, and of a summary.
+        of_summary = "summaries" in (result.subject, STAGE_OF.get(result.metric))
+        return found[0], SUMMARY if of_summary else DOCUMENT
 
     def _named(self, result: Result) -> PageKey | None:
         if result.case_id in self.places:

@@ -13,7 +13,7 @@ from typing import Final
 
 from assets.evals.base import Comparison, Verdict
 from assets.evals.report.charts import axis, dots
-from assets.evals.report.content import Report, Row, mean_of, metric_rows
+from assets.evals.report.content import PageKey, Report, Row, Shown, mean_of, metric_rows
 from assets.evals.report.scale import Scale, percent
 from resources.report.escaping import chip, counted, safe
 
@@ -195,10 +195,13 @@ def _by_engine(report: Report) -> list[tuple[str, str, int, float | None, float 
     if metric is None:
         return []
     for side, which in ((report.old, 0), (report.new, 1)):
-        pages = side.pages()
+        pages: dict[str, dict[PageKey, Shown]] = {
+            "golden": side.pages("golden"),
+            "live": side.pages("live"),
+        }
         for r in side.results:
             place = report.place_of(r) if r.metric == metric else None
-            _, page = pages.get(place, (None, None)) if place else (None, None)
+            _, page = pages[r.suite].get(place, (None, None)) if place else (None, None)
             if page is not None:
                 engine = page.engine or page.source
                 found[engine, metric][which].append(r.value)

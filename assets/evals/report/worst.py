@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from assets.evals.base import METRICS, DocumentReading, PageReading
-from assets.evals.report.content import DOCUMENT, SUMMARY, PageKey, Report
+from assets.evals.base import METRICS, PageReading, Suite
+from assets.evals.report.content import DOCUMENT, SUMMARY, PageKey, Report, Shown
 from assets.evals.report.scale import percent
 from assets.evals.report.words import PageDiff, compare_pages
 
 WORST: Final = 10
+_SUITES: Final[tuple[Suite, ...]] = ("golden", "live")
 _COMPARED: Final = 500
 """Pages whose words are compared where nothing was measured: 5 s at 10 ms a page."""
 
@@ -68,7 +69,8 @@ class PagePair:
         return {SUMMARY: "summary", DOCUMENT: "whole document"}.get(number, f"page {number}")
 
 
-_Page = tuple[DocumentReading, PageReading | None]
+_Unit = tuple[PageKey, Suite]
+"""A page may be in both suites: then it was read twice, and maybe not alike."""
 
 
 def worst_pages(report: Report, n: int = WORST) -> list[PagePair]:
@@ -77,20 +79,25 @@ def worst_pages(report: Report, n: int = WORST) -> list[PagePair]:
     Without an old side, those with the greatest error. A page that neither reading holds is left
     out: there is nothing to show of it.
     """
-    old, new = report.old.pages(), report.new.pages()
+    old = {suite: report.old.pages(suite) for suite in _SUITES}
+    new = {suite: report.new.pages(suite) for suite in _SUITES}
     measured = _measured(report)
-    ranked = sorted(measured, key=lambda key: -max(worse.by for worse in measured[key]))
-    keys = [key for key in ranked if key in new or key in old][:n]
-    pairs = [_pair(key, old.get(key), new.get(key), tuple(measured[key])) for key in keys]
-    if len(pairs) < n and old:
-        pairs += _most_changed(old, new, set(keys), n - len(pairs))
+    ranked = sorted(measured, key=lambda unit: -max(worse.by for worse in measured[unit]))
+    units = [(k, suite) for k, suite in ranked if k in new[suite] or k in old[suite]][:n]
+    pairs = [
+        _pair(key, old[suite].get(key), new[suite].get(key), tuple(measured[key, suite]))
+        for key, suite in units
+    ]
+    if len(pairs) < n and report.old.readings:
+        shown = {key for key, _ in units}
+        pairs += _most_changed(old["live"], new["live"], shown, n - len(pairs))
     return pairs
 
 
-def _measured(report: Report) -> dict[PageKey, list[Worse]]:
+def _measured(report: Report) -> dict[_Unit, list[Worse]]:
     """What became worse of each page, the worst first; errors of their own without an old side."""
     before = {(r.suite, r.case_id, r.metric): r.value for r in report.old.results}
-    found: dict[PageKey, list[Worse]] = defaultdict(list)
+    found: dict[_Unit, list[Worse]] = defaultdict(list)
     for r in report.new.results:
         key = report.place_of(r)
         old = before.get((r.suite, r.case_id, r.metric))
@@ -98,22 +105,24 @@ def _measured(report: Report) -> dict[PageKey, list[Worse]]:
             continue
         worse = Worse(r.metric, old, r.value, r.explanation)
         if worse.by > 0:
-            found[key].append(worse)
+            found[key, r.suite].append(worse)
     for several in found.values():
         several.sort(key=lambda worse: -worse.by)
     return found
 
 
 def _most_changed(
-    old: Mapping[PageKey, _Page], new: Mapping[PageKey, _Page], without: set[PageKey], n: int
+    old: Mapping[PageKey, Shown], new: Mapping[PageKey, Shown], without: set[PageKey], n: int
 ) -> list[PagePair]:
-    both = sorted(key for key in {**old, **new} if key not in without)[:_COMPARED]
-    pairs = [_pair(key, old.get(key), new.get(key), ()) for key in both]
+    every = [key for key in {**old, **new} if key not in without]
+    if any(key[1] > 0 for key in {**old, **new}):  # what changed in a document changed on a page
+        every = [key for key in every if key[1] != DOCUMENT]
+    pairs = [_pair(key, old.get(key), new.get(key), ()) for key in sorted(every)[:_COMPARED]]
     changed = [pair for pair in pairs if pair.diff.changed > 0]
     return sorted(changed, key=lambda pair: -pair.diff.changed)[:n]
 
 
-def _pair(key: PageKey, old: _Page | None, new: _Page | None, worse: tuple[Worse, ...]) -> PagePair:
+def _pair(key: PageKey, old: Shown | None, new: Shown | None, worse: tuple[Worse, ...]) -> PagePair:
     document = (new or old or (None, None))[0]
     texts = _text(key, old), _text(key, new)
     return PagePair(
@@ -129,7 +138,7 @@ def _pair(key: PageKey, old: _Page | None, new: _Page | None, worse: tuple[Worse
     )
 
 
-def _text(key: PageKey, page: _Page | None) -> str | None:
+def _text(key: PageKey, page: Shown | None) -> str | None:
     if page is None:
         return None
     document, reading = page

@@ -9,13 +9,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.evals.base import Result
 from assets.evals.checks import CHECKS
+from assets.evals.kept import append_results
 from definitions import build_defs
 from io_managers.schemas import STAGES
 from resources.lake.batches import finished_batches
 from resources.lake.lake import Lake
 from resources.settings import Settings
-from tests.lakes import Pdf, make_lake, publish_batch
+from tests.lakes import Pdf, make_lake, publish_batch, version
 
 BATCH = "b00000001"
 BAD = Pdf("bad.pdf", pages=30, body="\ufffd\ufffd\ufffd is all that the font has to say, and so on")
@@ -68,12 +70,12 @@ def test_it_comes_last_and_is_no_stage(settings: Settings) -> None:
 def test_what_is_worse_than_before_is_a_failed_check_and_the_run_succeeds(
     lake: Lake, settings: Settings
 ) -> None:
-    quiet = replace(settings, eval_share=0.0)
+    name = version("pages").name
     for number in range(2, 13):
-        publish_batch(lake, f"b{number:08d}", [Pdf(f"x{number}.pdf", pages=30)])
-        assert measured(quiet, f"b{number:08d}").success
+        row = Result("live", "batch", "garbage", "pages", name, 0.0, passed=True)
+        append_results(lake, f"live-{number}", [replace(row, batch=f"b{number:08d}")])
     publish_batch(lake, "b00000099", [BAD])
-    result = measured(quiet, "b00000099")
+    result = measured(replace(settings, eval_share=0.0), "b00000099")
     assert result.success
     checks: dict[str, Any] = {e.check_name: e for e in result.get_asset_check_evaluations()}
     assert not checks["text_is_clean"].passed

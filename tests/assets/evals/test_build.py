@@ -223,3 +223,15 @@ def test_a_share_of_the_pages_grades_the_engine(tmp_path: Path, settings: Settin
     assert check.passed
     assert "50 are needed to tell" in check.description
     assert build_evals(context(lake, chosen)).unchanged
+
+
+def test_while_no_version_may_be_used_here_the_rest_is_measured(
+    tmp_path: Path, settings: Settings
+) -> None:
+    lake = make_lake(tmp_path / "lake")
+    publish_batch(lake, BATCH, pdfs(2))
+    measured = build_evals(context(lake, replace(settings, eval_share=1.0)))
+    assert (measured.n_pages, measured.n_graded) == (20, 0)
+    assert "not accepted" in measured.why_not_graded
+    check = {c.name: c for c in _checks(measured, lake)}["ocr_agrees_with_text_layer"]
+    assert check.description.startswith("nothing graded: pages: version")

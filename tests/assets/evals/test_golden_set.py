@@ -13,7 +13,7 @@ from assets.evals.golden_set import golden_set
 from resources.errors import SettingError
 from resources.settings import Settings
 
-CASE = {"id": "c1", "pdf": "a.pdf", "kind": "text_present", "text": "harbour"}
+CASE: dict[str, object] = {"id": "c1", "pdf": "a.pdf", "kind": "text_present", "text": "harbour"}
 
 
 def make(folder: Path, pdfs: tuple[str, ...] = ("a.pdf",), *cases: dict[str, object]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -11,6 +12,7 @@ import pytest
 
 import assets.evals.run
 from assets.evals.base import is_rejected, undecided
+from assets.evals.judge_stages import RUINED_UNITS
 from assets.evals.kept import all_runs, read_readings, read_report, read_results
 from assets.evals.reporting import worst_of
 from assets.summaries import version as summaries_version
@@ -26,9 +28,12 @@ from tests.assets.evals.evaluating import (
     engine,
     make_golden,
     make_place,
+    make_report,
+    page_text,
+    reading,
     revision_of_pages,
 )
-from tests.crashes.in_process import Killed, killed_at
+from tests.crashes.in_process import Killed, ingest, killed_at
 from tests.scripted_llm import Scripted
 from tests.summary_stage import short
 
@@ -159,6 +164,46 @@ def test_summaries_are_judged_without_reading_a_page(place: Place) -> None:
     assert any("numbers that the source does not have" in reason for reason in verdict.reasons) or (
         any("summaries failed" in reason for reason in verdict.reasons)
     ), verdict.reasons
+
+
+def test_pages_of_the_lake_are_read_from_pictures_by_both_sides(
+    tmp_path: Path, golden: Path
+) -> None:
+    place = make_place(tmp_path / "place", golden)
+    landing = tmp_path / "place" / "landing"
+    landing.mkdir()
+    for document in range(2):
+        make_report(landing / f"own-{document}.pdf", document + 7)
+    ingest(replace(place.settings(), stable_seconds=0.0, batch_linger=0.0), place.workers)
+    truth = {page_text(d + 7, p) for d in range(2) for p in range(1, PAGES + 1)}
+    assert set(place.lake.read("pages")["text"].str.strip_chars()) == truth
+
+    with reading(lambda text: text or page_text(7, 1)):  # a poor engine: always the same page
+        before = place.evaluate(eval_pages="8")
+    live = [r for r in read_results(place.lake, run_id=before.run_id) if r.doc_id and r.page_number]
+    assert {r.case_id for r in live} == {
+        f"{r.doc_id}#{r.page_number}@{r.case_id.rpartition('@')[2]}" for r in live
+    }
+    assert len({r.case_id for r in live}) == 2 * PAGES
+    assert {r.batch for r in live} == {"b00000001"}
+    (landing / "own-1.pdf").unlink()
+    with revision_of_pages(lambda text: text or "nothing that is there"):
+        after = place.evaluate(eval_pages="8")
+    assert after.notes
+    assert all("left out of the sample: source_missing" in note for note in after.notes)
+    (verdict,) = after.verdicts
+    told = {(c.suite, c.metric): c for c in verdict.comparisons}
+    missing = told["live", "words_missing"]
+    assert missing.n == PAGES
+    assert missing.mean > 0.95
+    assert missing.baseline_mean < 1.0
+    shown = [pair.file_name for pair in worst_of(place.lake, after)]
+    assert "own-0.pdf" in shown
+    # Four pages are too few to be sure of a difference; that all of their text is gone needs none.
+    assert missing.n >= RUINED_UNITS
+    assert missing.level == "warn"
+    assert not verdict.accepted
+    assert "text is missing" in verdict.reasons[0]
 
 
 def test_a_stage_is_not_rejected_for_what_comes_before_it(place: Place) -> None:

@@ -166,8 +166,9 @@ def test_a_golden_case_that_fails_now_is_a_reason() -> None:
 
 def test_without_a_baseline_the_cases_decide() -> None:
     assert judge("pages", NEW, None, golden([0.0], NEW, [True]), []).accepted
+    for baseline in (OLD, None):  # one that nothing is known of is none
+        assert not judge("pages", NEW, baseline, golden([1.0], NEW, [False]), []).accepted
     verdict = judge("pages", NEW, None, golden([1.0], NEW, [False]), [])
-    assert not verdict.accepted
     assert verdict.reasons[0] == "golden case d#000 (expected text is gone) fails: “a” gone"
 
 

@@ -126,6 +126,25 @@ def test_pages_that_nobody_measured_are_ranked_by_their_words() -> None:
     assert "<code>quire upgrade --resume</code>" in html
 
 
+def test_a_document_of_both_suites_shows_what_each_read() -> None:
+    def side(version: str, golden: str, live: str, error: float) -> Side:
+        results = [
+            Result("golden", "case", "cer", "pages", version, error),
+            Result("live", f"{DOC}#1@clean", "cer", "pages", version, 2 * error),
+        ]
+        return Side(results, [making.readings([text], version) for text in (golden, live)])
+
+    report = report_of(
+        making.run(),
+        side(NEW, "of the layer", "of the picture, misread", 0.2),
+        side(OLD, "of the layer", "of the picture", 0.0),
+        places={"case": (DOC, 1)},
+    )
+    live, golden = worst_pages(report)
+    assert (live.new_text, golden.new_text) == ("of the picture, misread", "of the layer")
+    assert (live.worse[0].new, golden.worse[0].new) == (0.4, 0.2)
+
+
 def test_summaries_and_documents_are_compared_as_pages_are() -> None:
     def side(summary: str, version: str, value: float) -> Side:
         read = making.readings([], version, summary=summary)
