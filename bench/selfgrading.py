@@ -13,7 +13,8 @@ pictures. Each reading has both error rates. The true texts are builds of the sa
 line breaks and words in places: a page is looked for in its true text, and what of its text layer
 is not in there (headers, page numbers) is left out.
 
-Error rates are of characters: as the asset `evals` has them, and with each line put where the truth
+Running headers and page numbers are left out, as the asset leaves them out. Error rates are of
+characters: as the asset `evals` has them, and with each line put where the truth
 has it, since two texts of one page may differ in where they have its header.
 """
 
@@ -38,7 +39,15 @@ from rapidfuzz import fuzz
 from assets.evals.base import PageReading
 from assets.evals.measures.against_truth import against_truth
 from assets.evals.pictures import Picture, make_pictures
-from assets.evals.sampling import MAX_CHARS, MIN_CHARS, SampledPage, is_truth, seed_of
+from assets.evals.sampling import (
+    MAX_CHARS,
+    MIN_CHARS,
+    SampledPage,
+    body_of,
+    furniture_of,
+    is_truth,
+    seed_of,
+)
 from assets.evals.scratch import read_folder
 from bench.measure import say
 from bench.quality.documents import Source, corpus_sources, read_documents
@@ -136,16 +145,9 @@ def by_scans(corpus: Path, n_pages: int, n_workers: int) -> Iterator[Graded]:
             pages[sampled.name] = (sampled, scan, number, part)
     for picture, page_read in read_pictures([p for p, *_ in pages.values()], n_workers):
         _, scan, number, part = pages[picture.page.name]
-        yield Graded(
-            scan.name,
-            number,
-            picture.page.language,
-            picture.degradation,
-            picture.truth,
-            page_read.text,
-            part,
-            read[scan.name, number]["text"] or "",
-        )
+        texts = (picture.truth, page_read.text, part, read[scan.name, number]["text"] or "")
+        bodies = (body_of(text, picture.page.furniture) for text in texts)
+        yield Graded(scan.name, number, picture.page.language, picture.degradation, *bodies)
 
 
 def by_texts(corpus: Path, n_pages: int, n_workers: int) -> Iterator[Graded]:
@@ -162,8 +164,8 @@ def by_texts(corpus: Path, n_pages: int, n_workers: int) -> Iterator[Graded]:
             picture.page_number,
             picture.page.language,
             picture.degradation,
-            picture.truth,
-            page.text,
+            body_of(picture.truth, picture.page.furniture),
+            body_of(page.text, picture.page.furniture),
             truth,
             read,
         )
@@ -245,7 +247,9 @@ def _sampled(source: Source, row: dict[str, Any]) -> SampledPage:
     doc_id = hashlib.sha256(source.path.read_bytes()).hexdigest()
     language = guess_language(row["text"]) or "unknown"
     uri = uri_of(str(source.path.resolve()))
-    return SampledPage("b", doc_id, row["page_number"], uri, None, "", row["text"], language)
+    furniture = furniture_of(row["blocks"])
+    number = row["page_number"]
+    return SampledPage("b", doc_id, number, uri, None, "", row["text"], language, (), furniture)
 
 
 def read_pictures(

@@ -7,6 +7,7 @@ pictures of them (`pictures.py`).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ BATCHES: Final = 24
 """Batches of a lake that are looked into, whatever its size."""
 POOL: Final = 4
 """Pages looked at for each that is taken: some turn out to have no text to rely on."""
+_WORD: Final = re.compile(r"\w+")
 _KEYS: Final = ("doc_id", "page_number")
 _MARKS: Final = (*_KEYS, "status", "source", "n_chars", "error_class")
 _BESIDE_THE_PAGE: Final = frozenset({"annotation", "field"})
@@ -51,6 +53,7 @@ class SampledPage:
         truth: Its text.
         language: A guess (ISO 639-1); `unknown` without one.
         boxes: Of the blocks of its text, in points as a viewer shows the page.
+        furniture: Words of its running headers and footers, lower case.
     """
 
     batch: str
@@ -62,6 +65,7 @@ class SampledPage:
     truth: str
     language: str
     boxes: tuple[tuple[float, float, float, float], ...] = ()
+    furniture: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -188,6 +192,27 @@ def is_truth(row: Mapping[str, Any]) -> bool:
     return bool(pictures <= MAX_PICTURES * (row["width"] or 0) * (row["height"] or 0))
 
 
+def furniture_of(blocks: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The words of running headers and footers."""
+    texts = (block["text"] or "" for block in blocks if block["kind"] in ("header", "footer"))
+    return frozenset(word for text in texts for word in _WORD.findall(text.casefold()))
+
+
+def body_of(text: str, furniture: frozenset[str]) -> str:
+    """A text without lines that say nothing but what headers, footers and page numbers do.
+
+    Two parts of a header that stand in one line are read in one order by OCR and in another from a
+    text layer. That is more than all other errors of a good scan, and says nothing of the engine.
+    """
+    lines = (line for line in text.splitlines() if line.strip())
+    return "\n".join(line for line in lines if not _is_furniture(line, furniture))
+
+
+def _is_furniture(line: str, furniture: frozenset[str]) -> bool:
+    words = _WORD.findall(line.casefold())
+    return all(word in furniture or word.isdecimal() for word in words)
+
+
 def _area(box: Mapping[str, float] | None) -> float:
     return 0.0 if box is None else (box["x1"] - box["x0"]) * (box["y1"] - box["y0"])
 
@@ -204,4 +229,5 @@ def _sampled(batch: str, row: Mapping[str, Any], file: Mapping[str, Any]) -> Sam
         row["text"],
         guess_language(row["text"]) or "unknown",
         tuple((box["x0"], box["y0"], box["x1"], box["y1"]) for box in boxes if box),
+        furniture_of(row["blocks"] or ()),
     )

@@ -16,6 +16,7 @@ from assets.evals.live import Collected
 from assets.evals.measures.against_truth import against_truth
 from assets.evals.measures.page import disagreement
 from assets.evals.pictures import Picture, make_pictures, sample_pages
+from assets.evals.sampling import body_of
 from assets.evals.scratch import read_folder
 from resources.workers.folders import spool_folder
 
@@ -89,8 +90,9 @@ def measures_of(picture: Picture, page: PageReading | None) -> list[Measure]:
     """The errors of one reading; a picture that was not read is all wrong."""
     text = page.text if page is not None else ""
     failed = page is None or page.status == "failed"
-    measures = against_truth(picture.truth, text)
+    truth, text = (body_of(side, picture.page.furniture) for side in (picture.truth, text))
+    measures = against_truth(truth, text)
     if not failed:
-        measures += disagreement(picture.truth, text)
+        measures += disagreement(truth, text)
     reason = (page.error_class or "") if page is not None else "the picture was not read"
     return [*measures, Measure("failed_page", float(failed), reason if failed else "")]

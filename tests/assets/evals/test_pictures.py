@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from assets.evals.pictures import Picture, make_pictures, one_each
-from assets.evals.sampling import SampledPage, sample_pages
+from assets.evals.sampling import SampledPage, body_of, furniture_of, sample_pages
 from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.workers.pool import WorkerPool
@@ -122,6 +122,20 @@ def _pixels(picture: Picture) -> Image.Image:
     with pymupdf.open(picture.path) as document:
         ((xref, *_),) = document[0].get_images()
         return Image.open(io.BytesIO(document.extract_image(xref)["image"]))
+
+
+def test_headers_and_page_numbers_are_left_out_in_whatever_order_they_are_read() -> None:
+    blocks = [
+        {"kind": "header", "text": "The Annual Report"},
+        {"kind": "header", "text": "March 2024"},
+        {"kind": "text", "text": "The annual sum is 7."},
+        {"kind": "footer", "text": "3 / 64"},
+    ]
+    furniture = furniture_of(blocks)
+    layer = "The Annual Report\nMarch 2024\nThe annual sum is 7.\n3 / 64"
+    read = "March 2024 The Annual Report\nThe annual sum is 7.\n3/64\n"
+    assert body_of(layer, furniture) == body_of(read, furniture) == "The annual sum is 7."
+    assert body_of("No header.\n\n12", frozenset()) == "No header."
 
 
 def test_wear_is_the_same_in_each_run_unless_a_seed_is_given(
