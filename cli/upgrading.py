@@ -93,7 +93,8 @@ class _Runner:
     def _step(self, upgrade: Upgrade) -> None:
         end_lost_runs(self.instance)
         running = running_batches(self.instance)
-        fresh = [b for b in fresh_batches(self.lake, running) if b not in self.result.fresh]
+        waiting = fresh_batches(self.lake, self.settings, running)
+        fresh = [batch for batch in waiting if batch not in self.result.fresh]
         if fresh and upgrade.state != "judging":
             self._run_batches(fresh, None)
             self.result.fresh += fresh
