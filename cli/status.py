@@ -23,6 +23,7 @@ from resources.errors import QuireError, SettingError
 from resources.lake.pause import paused
 from resources.lake.states import STATES, LakeStates
 from resources.lake.summary import Summary, summary
+from resources.lake.upgrades import open_upgrade
 
 _BATCHES_LISTED: Final = 10
 _FILES_LISTED: Final = 50
@@ -87,7 +88,7 @@ def status(
 
 
 def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -> None:
-    """The summary, what models cost, the batches, and whether the sensor is paused."""
+    """The summary, what models cost, the batches, and what stands still or moves."""
     _say_summary(told)
     if batch is None:
         spending.say_spending(opened, told.documents["blocked"])
@@ -99,6 +100,9 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
         if version.used is None:
             say("every batch waits for an accepted version:")
         say(version.words)
+    upgrade = open_upgrade(opened.lake)
+    if upgrade is not None:
+        say(upgrade.message)
 
 
 @dataclass(frozen=True)
