@@ -120,7 +120,7 @@ def test_a_summariser_upgrade_runs_summaries_only_and_survives_a_kill(
     lake = make_lake(settings, n_batches, docs_each)
     before = {name: lake.ensure(name).version() for name in UPSTREAM}  # no page is read again
     (old,) = versions_in(lake, "summaries")
-    reader = Reader(lake, 0.01 * n_batches)
+    reader = Reader(lake, max(0.5, 0.01 * n_batches))
     reader.start()
     began = time.monotonic()
     code, _ = place.run("upgrade", "--canary", "2", UPGRADE_KILL_AT=str(kill_at))
