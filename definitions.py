@@ -17,6 +17,7 @@ from resources.settings import Settings, load_settings
 from resources.telemetry.progress import Progress
 from resources.telemetry.resource import progress_resource
 from resources.workers.resource import workers_resource
+from sensors.evaluation import evaluate_job
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
 from sensors.notifications import run_sensors
@@ -72,6 +73,7 @@ def build_defs(
             quarantine_list_job(settings),
             quarantine_release_job(settings),
             maintenance,
+            evaluate_job(settings),
             upgrade,
         ],
         schedules=[maintain_tables_schedule(maintenance)],

@@ -261,7 +261,9 @@ def _waiting(lake: Lake, stage: str, settings: Settings, name: str, state: State
     if accepted_settings(lake, stage, settings) is None:
         here = "" if current is None else f" (this machine cannot make {current})"
         return Waiting(stage, name, state, None, words + here)
-    return Waiting(stage, name, state, current, f"{words}. Meanwhile documents are done by {current}")
+    return Waiting(
+        stage, name, state, current, f"{words}. Meanwhile documents are done by {current}"
+    )
 
 
 def held_back(lake: Lake, settings: Settings) -> dict[str, str]:

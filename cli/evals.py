@@ -24,6 +24,7 @@ from cli.terminal import PIPED_WIDTH, say, say_json, say_table, say_text
 from io_managers.schemas import STAGES
 from io_managers.versions import decide, register
 from resources.errors import SettingError
+from resources.report.escaping import counted
 from resources.workers.shared import shared_pool
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _told(opened: Opened, run: EvalRun) -> dict[str, Any]:
 def _say_run(opened: Opened, run: EvalRun) -> None:
     cost = "unknown" if run.cost_usd is None else f"{run.cost_usd:.4f} USD"
     say(
-        f"{run.run_id}: {run.n_cases} golden cases, {run.n_pages} pages, "
+        f"{run.run_id}: {counted(run.n_cases, 'golden case')}, {counted(run.n_pages, 'page')}, "
         f"{run.seconds:.0f} s, {cost}"
     )
     if not run.verdicts and not run.baselines:
@@ -116,8 +117,7 @@ def _say_worst(opened: Opened, run: EvalRun) -> None:
 
 
 def _name(pair: PagePair) -> str:
-    page = pair.key[1]
-    return f"{pair.file_name} {f'page {page}' if page else 'summary'}"
+    return f"{pair.file_name}, {pair.what}"
 
 
 @commands.command("compare")
@@ -174,7 +174,8 @@ def _as_json(pair: PagePair) -> dict[str, Any]:
     return {
         "file_name": pair.file_name,
         "doc_id": pair.key[0],
-        "page_number": pair.key[1] or None,
+        "what": pair.what,
+        "page_number": pair.key[1] if pair.key[1] > 0 else None,
         "worse": [asdict(worse) for worse in pair.worse],
         "old": pair.old_text,
         "new": pair.new_text,

@@ -5,6 +5,7 @@ Here: what is printed. Not here: reading it (`document.py`) or finding it (`find
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Final
 
 import typer
@@ -101,6 +102,14 @@ def _say_pages(document: Document, *, every: bool) -> None:
         title="Pages",
     )
     _say_more(len(document.pages) - len(shown))
+    _say_older_pages(document)
+
+
+def _say_older_pages(document: Document) -> None:
+    """Pages that another version made than most: a newer one fails on them, or has yet to come."""
+    made = Counter(row["version"] for row in document.pages)
+    for version, count in made.most_common()[1:]:
+        say(f"{count} of {len(document.pages)} pages were made by {version}, the others by another")
 
 
 def _say_images(document: Document, *, every: bool) -> None:

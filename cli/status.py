@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final
 import polars as pl
 import typer
 
+from assets.evals.kept import newest_run, report_address
+from assets.evals.report.write import title_of
 from assets.versions import waiting_versions
 from cli import job as jobs
 from cli import spending
@@ -93,6 +95,8 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
     if batch is None:
         spending.say_spending(opened, told.documents["blocked"])
     _say_batches(states, batch)
+    if batch is None:
+        _say_evaluation(opened)
     held = paused(opened.lake)
     if held is not None:
         say(held.message)
@@ -103,6 +107,14 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
     upgrade = open_upgrade(opened.lake)
     if upgrade is not None:
         say(upgrade.message)
+
+
+def _say_evaluation(opened: Opened) -> None:
+    """What the last evaluation decided, and where its report lies."""
+    run = newest_run(opened.lake)
+    if run is not None:
+        address = report_address(opened.lake, run.run_id)
+        say(f"{title_of(run)}, {run.started_at:%Y-%m-%d %H:%M} UTC: {address}")
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,36 @@ class FailureLedger:
         self._earlier = {_key(row): row for row in ours}
         self._present: dict[tuple[str, int], dict[str, Any]] = {}
         self._fresh: list[dict[str, Any]] = []
+        self._charged: set[tuple[str, int]] = set()
+
+    @property
+    def of_other_versions(self) -> bool:
+        """Whether failures of another version are published, which this run's replace."""
+        return len(self._earlier) < len(self._published)
+
+    def given_up(self, unit: str) -> dict[tuple[str, int | None], str | None]:
+        """What is in quarantine, with the `input_sha256` that it failed on."""
+        rows = (row for row in self._earlier.values() if row["quarantined"])
+        return {(row[unit], row["page_number"]): row["input_sha256"] for row in rows}
+
+    def charged(self, unit: str) -> dict[tuple[str, int | None], dict[str, Any]]:
+        """Failures of this run, and of the one that it goes on from."""
+        rows = (self._present[key] for key in self._charged)
+        return {(row[unit], row["page_number"]): row for row in rows}
+
+    def note_standing(self, unit: str, versions: Mapping[tuple[Any, ...], str]) -> None:
+        """Say in the failures of these subjects that older rows stand in their place."""
+        for key in self._charged:
+            row = self._present[key]
+            whole = row["page_number"] is None
+            found = (
+                next((v for k, v in versions.items() if k[0] == row[unit]), None)
+                if whole
+                else versions.get((row[unit], row["page_number"]))
+            )
+            if found is not None:
+                error = f"{row['error']}; the rows that {found} made of it stay"
+                self._present[key] = {**row, "error": error}
 
     def earlier_subjects(self, unit: str, *, quarantined: bool) -> set[tuple[str, int | None]]:
         """Documents (or uris) and pages that failed before, given up or not."""
@@ -87,14 +117,19 @@ class FailureLedger:
 
     def take_over(self, rows: Iterable[dict[str, Any]]) -> None:
         """Failures that a run before this one charged, and could not publish."""
-        self._present |= {_key(row): row for row in rows}
+        taken = {_key(row): {**row, "input_sha256": row.get("input_sha256")} for row in rows}
+        self._present |= taken
+        self._charged |= taken.keys()
 
     def drop(self, unit: str, documents: Collection[str]) -> None:
         """Forget what was charged to these documents."""
         kept = {key: row for key, row in self._present.items() if row[unit] not in documents}
         self._present = kept
+        self._charged &= kept.keys()
 
-    def charge(self, subject: Subject, error_class: str, error: str) -> None:
+    def charge(
+        self, subject: Subject, error_class: str, error: str, input_sha256: str | None = None
+    ) -> None:
         """Record a failure and charge an attempt: once a run, never when interrupted."""
         earlier = self._earlier.get(subject.key)
         attempts = int(earlier["attempts"]) if earlier else 0
@@ -115,8 +150,10 @@ class FailureLedger:
             "first_seen_at": earlier["first_seen_at"] if earlier else self.now,
             "last_seen_at": self.now,
             "run_id": self.run_id,
+            "input_sha256": input_sha256,
         }
         self._present[subject.key] = row
+        self._charged.add(subject.key)
         self._fresh.append(row)
 
     def take_fresh(self) -> tuple[dict[str, Any], ...]:

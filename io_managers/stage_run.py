@@ -27,6 +27,7 @@ from io_managers.publish import claim_epoch, partition_files, published_epoch
 from io_managers.resume import Resumed, resume
 from io_managers.schemas import TABLES
 from io_managers.staging import Staged, StagedFile, lake_frame, stage_file
+from io_managers.standing import standing, versions_of
 from io_managers.usage import Work
 from io_managers.versions import StageVersion, register, require_accepted
 from resources.crash_points import reach
@@ -35,6 +36,7 @@ from resources.lake.lake import Lake
 MICRO_BATCH_BYTES: Final = 16 * 2**20
 """A micro-batch is written at this size: it bounds the parent's memory, not the batch."""
 MICRO_BATCH_ROWS: Final = 2_000
+_MARKS: Final = ("status", "error_class")
 
 
 class StageRun:
@@ -87,6 +89,8 @@ class StageRun:
         self._n_files: Counter[str] = Counter()
         self._recording = True
         self.resumed = Resumed()
+        self._beside = beside
+        self._unit = "doc_id"
         self._whole = beside is None or published_epoch(lake, beside, batch) == mark
         self._buffers: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._sizes: Counter[str] = Counter()
@@ -110,7 +114,9 @@ class StageRun:
 
         A row is current when its version is this run's, its `input_sha256` equals what the stage
         would read now, and it is final: without a failure, or with one that is in quarantine. A
-        failed row that no failure accounts for (a crash cleared it) is done again.
+        failed row that no failure accounts for (a crash cleared it) is done again. A good row that
+        stands in place of a failure is kept while that failure, on this very input, is in
+        quarantine.
 
         Args:
             inputs: `input_sha256` by document (or by uri for `files`).
@@ -118,21 +124,22 @@ class StageRun:
             by_page: Whether single pages of a document may be carried over.
             settled: Documents whose failed rows are final because an earlier stage failed them.
         """
-        marks = [c for c in ("status", "error_class") if c in TABLES[self.stage].columns]
+        marks = [c for c in _MARKS if c in TABLES[self.stage].columns]
         columns = list(dict.fromkeys([unit, *self._carried.columns, *marks]))
         rows = self.lake.read(self.stage, columns, batch=self.batch)
         total = rows.height
+        self._unit = unit
         wanted = pl.DataFrame(
             {unit: list(inputs), "_input": list(inputs.values())},
             schema={unit: pl.String, "_input": pl.String},
         )
-        rows = rows.filter(pl.col("version") == self.version).join(
-            wanted, on=unit, how="inner", maintain_order="left"
-        )
-        rows = rows.filter((pl.col("input_sha256") == pl.col("_input")) & self._whole)
+        rows = rows.join(wanted, on=unit, how="inner", maintain_order="left")
+        made_now = pl.col("version").eq(self.version) & pl.col("input_sha256").eq(pl.col("_input"))
+        rows = rows.with_columns((made_now & self._whole).alias("_current"))
+        rows = rows.with_columns(pl.col("_current") | self._standing_rows(rows, unit))
         rows = rows.filter(~self._open_rows(rows, unit, by_page=by_page, settled=settled))
         self._carried = rows.select(self._carried.columns)
-        strange = self.failures.about_others(unit, inputs)
+        strange = self.failures.about_others(unit, inputs) or self.failures.of_other_versions
         self._changed = self._changed or rows.height < total or strange
         pages = set(self._carried.select(unit, "page_number").iter_rows()) if by_page else None
         self.failures.keep(unit, set(self._carried[unit]), pages)
@@ -158,7 +165,7 @@ class StageRun:
     def _open_rows(
         self, rows: pl.DataFrame, unit: str, *, by_page: bool, settled: Collection[str]
     ) -> pl.Series:
-        """Which rows are not final, whole documents at once unless `by_page`."""
+        """Which rows are not current and final, whole documents at once unless `by_page`."""
         given_up = self.failures.earlier_subjects(unit, quarantined=True)
         retried = self.failures.earlier_subjects(unit, quarantined=False)
         failed = rows["error_class"].is_not_null() if "error_class" in rows.columns else None
@@ -168,15 +175,71 @@ class StageRun:
         )
         bad = failed.to_list() if failed is not None else [False] * len(units)
         open_rows = [
-            bool({(u, p), (u, None)} & retried)
+            not current
+            or bool({(u, p), (u, None)} & retried)
             or (b and u not in settled and not {(u, p), (u, None)} & given_up)
-            for u, p, b in zip(units, pages, bad, strict=True)
+            for u, p, b, current in zip(units, pages, bad, rows["_current"], strict=True)
         ]
         if not by_page:
             units_open = {u for u, is_open in zip(units, open_rows, strict=True) if is_open}
             units_open |= {u for u, _ in retried}
             open_rows = [u in units_open for u in units]
         return pl.Series(open_rows, dtype=pl.Boolean)
+
+    def _standing_rows(self, rows: pl.DataFrame, unit: str) -> pl.Series:
+        """Which rows are good ones that stand in place of a failure that is in quarantine."""
+        given_up = self.failures.given_up(unit) if self._whole else {}
+        if not given_up:
+            return pl.Series([False] * rows.height, dtype=pl.Boolean)
+        pages = rows["page_number"] if "page_number" in rows.columns else [None] * rows.height
+        asked = zip(rows[unit], pages, rows["_input"], rows["status"], strict=True)
+        return pl.Series(
+            [
+                status != "failed" and given in (given_up.get((u, p)), given_up.get((u, None)))
+                for u, p, given, status in asked
+            ],
+            dtype=pl.Boolean,
+        )
+
+    def stand(self) -> None:
+        """Let good published rows stand in place of what failed in this run.
+
+        Page by page where rows are of pages, else document by document. The failure is published,
+        and tried again like any other; its message says whose rows stay. `finish` does this; a
+        stage calls it before where it has to know what stays.
+        """
+        failed = self.failures.charged(self._unit)
+        if not failed or not self._published:
+            return
+        self._flush(self.stage)
+        published = self._published_rows({name for name, _ in failed})
+        marks = [c for c in published.columns if c in (self._unit, "page_number", *_MARKS)]
+        made = self.staged(self.stage, marks)
+        several = "image_index" in TABLES[self.stage].key
+        keys = standing(failed, made, published, self._unit, may_be_empty=several)
+        if keys.is_empty():
+            return
+        kept = published.join(keys, on=keys.columns, how="semi", maintain_order="left")
+        self._drop_new(keys)
+        self._carried = pl.concat([self._carried, kept.select(self._carried.columns)])
+        self.counts["rows_kept_of_older_versions"] += kept.height
+        self.failures.note_standing(self._unit, versions_of(kept, keys.columns))
+
+    def _published_rows(self, units: Collection[str]) -> pl.DataFrame:
+        """Published rows of documents that are not carried over; without its bytes one is lost."""
+        schema = TABLES[self.stage]
+        marks = [c for c in _MARKS if c in schema.columns]
+        bytes_of = ["sha256"] if self._beside else []
+        columns = list(dict.fromkeys([*self._carried.columns, self._unit, *marks, *bytes_of]))
+        rows = self.lake.read(self.stage, columns, batch=self.batch)
+        rows = rows.filter(pl.col(self._unit).is_in(list(units)))
+        rows = rows.join(self._carried, on=list(schema.key), how="anti", maintain_order="left")
+        if self._beside:
+            stored = self.lake.read(self._beside, ["sha256"], batch=self.batch)["sha256"]
+            lost = pl.col("sha256").is_not_null() & ~pl.col("sha256").is_in(stored.to_list())
+            status = pl.when(lost).then(pl.lit("failed")).otherwise("status")
+            rows = rows.with_columns(status.alias("status"))
+        return rows
 
     def keep_published(self, units: Collection[str], *, unit: str = "doc_id") -> set[str]:
         """Keep every published row of these documents as it is; returns those with a good row.
@@ -190,33 +253,32 @@ class StageRun:
         good = rows.filter(pl.col("status") != "failed")[unit].unique().to_list()
         rows = rows.filter(pl.col(unit).is_in(list(units)) & pl.col(unit).is_in(good))
         kept = set(rows[unit])
-        self._drop_new(kept, unit)
+        self._drop_new(rows.select(unit).unique())
+        self.failures.drop(unit, kept)
         others = self._carried.filter(~pl.col(unit).is_in(list(kept)))
         self._carried = pl.concat([others, rows.select(self._carried.columns)])
         self.failures.keep_published(unit, kept)
         return kept
 
-    def _drop_new(self, units: Collection[str], unit: str) -> None:
-        """Drop what was made anew of documents whose published rows stay instead.
+    def _drop_new(self, keys: pl.DataFrame) -> None:
+        """Drop what was made anew of documents, or pages, whose published rows stay instead.
 
         A source may go while its document is being read: some pages are new then, and never all.
         """
         self._flush(self.stage)
         files = []
         for file in self._files.pop(self.stage, []):
-            gone = lake_frame(self.lake, self.stage, [file], [unit])[unit].is_in(list(units))
-            if gone.any():
-                self._recording = False  # what it answers for no longer lies in its files
-                rows = lake_frame(self.lake, self.stage, [file], TABLES[self.stage].data_columns)
-                rows = rows.filter(~gone)
-                partition = {"batch": self.batch}
-                files += (
-                    [] if rows.is_empty() else [stage_file(self.lake, self.stage, rows, partition)]
-                )
-            else:
+            on = keys.columns
+            found = lake_frame(self.lake, self.stage, [file], on)
+            if found.join(keys, on=on, how="semi").is_empty():
                 files.append(file)
+                continue
+            self._recording = False  # what it answers for no longer lies in its files
+            rows = lake_frame(self.lake, self.stage, [file], TABLES[self.stage].data_columns)
+            rows = rows.join(keys, on=on, how="anti", maintain_order="left")
+            if not rows.is_empty():
+                files.append(stage_file(self.lake, self.stage, rows, {"batch": self.batch}))
         self._files[self.stage] = files
-        self.failures.drop(unit, units)
 
     def _keep_files(self, table: str, keys: pl.DataFrame) -> None:
         """Keep published files whose rows all stay; of others, copy the rows that do.
@@ -301,7 +363,8 @@ class StageRun:
 
     def fail(self, subject: Subject, error_class: str, error: str) -> None:
         """Record a failure and charge an attempt: once a run, never when interrupted."""
-        self.failures.charge(subject, error_class, error)
+        given = self._inputs.get(subject.doc_id or "") or self._inputs.get(subject.uri or "")
+        self.failures.charge(subject, error_class, error, given)
         self.counts[f"failed_{error_class}"] += 1
 
     def finish(self, side_tables: Mapping[str, pl.DataFrame] | None = None) -> Staged:
@@ -313,6 +376,7 @@ class StageRun:
         """
         if self._recording and self._answered and self._checkpoint.is_due():
             self._record()
+        self.stand()
         keys = [column for column in TABLES[self.stage].key if column != "batch"]
         kept = {**(side_tables or {}), self.stage: self._carried.select(keys)}
         tables: dict[str, tuple[StagedFile, ...]] = {}

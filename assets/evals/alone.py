@@ -1,63 +1,120 @@
 """Every page and summary of a batch by itself: errors that no true text is needed for.
 
-Here: reading the batch's rows a chunk of documents at a time. Not here: the measures (`measures/`),
-or what becomes of them (`live.py`).
+Here: reading the batch's rows a chunk of documents at a time, and handing them to the workers, so
+that it takes the same small share of a batch's time with any number of them. Not here: the measures
+(`alone_work.py`), or what becomes of them (`live.py`).
 """
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from collections.abc import Iterator
+from typing import Any, Final
 
 import polars as pl
 
 from assets.context import StageContext, chunks, owned_documents, rows_by_document
+from assets.evals.base import METRICS, Measure
 from assets.evals.live import Collected
-from assets.evals.measures.page import page_alone
-from assets.evals.measures.summary import summary_alone
-from resources.lake.lake import Lake
+from resources.workers.pool import Task, TaskResult
 
+_MEASURE: Final = "assets.evals.alone_work:measure"
 _PAGE: Final = ("doc_id", "page_number", "version", "status", "text", "source", "confidence")
 _SUMMARY: Final = ("doc_id", "version", "status", "summary")
 _DOC: Final = ("doc_id", "markdown")
 SOURCE_CHARS: Final = 2_000_000
 """Of a document that a summary is measured against: a book of 800 pages. Of a longer one, the
-start, which costs seconds for each ten million characters that are left."""
+start: each million characters costs half a second."""
+TASK_CHARS: Final = 400_000
+"""Of a task: half a second of work, so that no worker waits long for the last."""
+TASK_ITEMS: Final = 200
+_Item = dict[str, Any]
 
 
-def measure_alone(context: StageContext, collected: Collected) -> None:
-    """Measure every page and summary of the batch."""
-    lake, batch = context.lake, context.batch
-    documents = owned_documents(lake, batch).select("doc_id", "n_pages").to_dicts()
-    total = sum(document["n_pages"] or 0 for document in documents)
+def measure_alone(context: StageContext, collected: Collected) -> dict[str, str]:
+    """Measure every page and summary of the batch.
+
+    Returns:
+        Why pages and summaries could not be measured, by case.
+    """
+    left_out: dict[str, str] = {}
+    documents = owned_documents(context.lake, context.batch).select("doc_id", "n_pages").to_dicts()
+    total = len(documents) + sum(document["n_pages"] or 0 for document in documents)
     done = 0
+    for result in context.workers.run(_tasks(_items(context, documents))):
+        items = {item["unit"]: item for item in result.task.payload["items"]}
+        done += len(result.task.units)
+        for unit, measures in _answers(result):
+            item = items[unit]
+            collected.add(
+                item["subject"], item["version"], item["doc_id"], item["page_number"], measures
+            )
+        if result.failure is not None:
+            reason = f"{result.failure.error_class}: {result.failure.error}"
+            for unit in result.failure.units or result.task.units:
+                item = items[unit]
+                left_out[f"{item['doc_id']}#{item['page_number'] or 'summary'}"] = reason
+        context.progress.report("evals", context.batch, min(done, total), total)
+    return left_out
+
+
+def _answers(result: TaskResult) -> Iterator[tuple[int, list[Measure]]]:
+    """What a worker says, without what is no measure."""
+    for record, _ in result.records():
+        measures = record.get("measures")
+        found = [_measure(each) for each in measures] if isinstance(measures, list) else []
+        yield record["unit"], [measure for measure in found if measure is not None]
+
+
+def _measure(told: object) -> Measure | None:
+    match told:
+        case [str(metric), float() | int() as value, str(explanation)] if metric in METRICS:
+            return Measure(metric, float(value), explanation) if math.isfinite(value) else None
+    return None
+
+
+def _tasks(items: Iterator[_Item]) -> Iterator[Task]:
+    """Tasks of about the same work."""
+    held: list[_Item] = []
+    chars = number = 0
+    for item in items:
+        size = len(item.get("text") or "") + len(item.get("source") or "")
+        if held and (chars + size > TASK_CHARS or len(held) == TASK_ITEMS):
+            number += 1
+            yield _task(number, held)
+            held, chars = [], 0
+        held.append({**item, "unit": len(held)})
+        chars += size
+    if held:
+        yield _task(number + 1, held)
+
+
+def _task(number: int, items: list[_Item]) -> Task:
+    units = tuple(item["unit"] for item in items)
+    return Task(f"measures {number}", _MEASURE, {"items": items}, units)
+
+
+def _items(context: StageContext, documents: list[dict[str, Any]]) -> Iterator[_Item]:
     for chunk in chunks(documents):
         names = [document["doc_id"] for document in chunk]
-        done += _pages(lake, batch, names, collected)
-        context.progress.report("evals", batch, done, max(total, done))
-        _summaries(lake, batch, names, collected)
+        yield from _pages(context, names)
+        yield from _summaries(context, names)
 
 
-def _pages(lake: Lake, batch: str, documents: list[str], collected: Collected) -> int:
-    n = 0
-    for doc_id, rows in rows_by_document(lake, "pages", batch, documents, _PAGE).items():
+def _pages(context: StageContext, documents: list[str]) -> Iterator[_Item]:
+    pages = rows_by_document(context.lake, "pages", context.batch, documents, _PAGE)
+    for rows in pages.values():
         for row in rows:
-            measures = page_alone(
-                row["text"] or "",
-                confidence=row["confidence"],
-                source=row["source"],
-                status=row["status"],
-            )
-            collected.add("pages", row["version"], doc_id, row["page_number"], measures)
-            n += 1
-    return n
+            origin = row.pop("source")
+            yield {"subject": "pages", **row, "origin": origin}
 
 
-def _summaries(lake: Lake, batch: str, documents: list[str], collected: Collected) -> None:
+def _summaries(context: StageContext, documents: list[str]) -> Iterator[_Item]:
+    lake, batch = context.lake, context.batch
     summaries = rows_by_document(lake, "summaries", batch, documents, _SUMMARY)
     start = pl.col("markdown").str.head(SOURCE_CHARS)
     docs = rows_by_document(lake, "docs", batch, documents, _DOC, start)
     for doc_id, rows in summaries.items():
         source = next((row["markdown"] for row in docs[doc_id]), None) or ""
         for row in rows:
-            measures = summary_alone(row["summary"], source, status=row["status"])
-            collected.add("summaries", row["version"], doc_id, None, measures)
+            yield {"subject": "summaries", **row, "page_number": None, "source": source}

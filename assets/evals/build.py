@@ -56,8 +56,9 @@ def build_evals(context: StageContext) -> MeasuredBatch:
     if sets and is_written(lake, run_id):
         return _measured(context, run_id, sets, SelfGraded())
     collected = Collected(batch)
-    measure_alone(context, collected)
+    left_out = measure_alone(context, collected)
     graded = self_grade(context, collected)
+    graded.left_out = left_out | graded.left_out
     frame = collected.frame()
     # First what the next version is compared with: the rows below are the mark that all is done.
     live.keep(lake, batch, frame)

@@ -120,6 +120,11 @@ def all_runs(lake: Lake) -> list[EvalRun]:
     return [run for name in run_ids(lake) if (run := read_run(lake, name)) is not None]
 
 
+def newest_run(lake: Lake) -> EvalRun | None:
+    """The last run that came to its end; None where there is none."""
+    return next((run for name in run_ids(lake) if (run := read_run(lake, name)) is not None), None)
+
+
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
@@ -227,7 +232,7 @@ def keep_places(lake: Lake, run_id: str, places: Mapping[str, tuple[str, int]]) 
 
 
 def read_places(lake: Lake, run_id: str) -> dict[str, tuple[str, int]]:
-    """The document and page of each golden case of a run; a summary is page 0."""
+    """The document and page of each golden case of a run (a `PageKey`)."""
     held = json.loads(lake.get(object_path(run_id, PLACES)) or b"{}")
     return {case: (doc_id, page) for case, (doc_id, page) in held.items()}
 

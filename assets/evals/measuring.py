@@ -1,7 +1,7 @@
 """From readings to results: every measure of every case, page, picture and summary of one side.
 
-Here: which measure is taken of what, and under which name. Not here:
-the measures (`measures/`, `judging.py`), or comparing two sides (`verdict.py`).
+Here: which measure is taken of what, and under which name. Not here: the measures (`measures/`,
+`judging.py`), or comparing two sides (`verdict.py`).
 """
 
 from __future__ import annotations
@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from assets.evals.base import STAGE_OF, DocumentReading, Measure, Readings, Result, Suite
+from assets.evals.base import DocumentReading, Measure, Readings, Result, Suite
 from assets.evals.cases import Case
 from assets.evals.judging import judge_case
 from assets.evals.measures.against_truth import against_truth
 from assets.evals.measures.page import page_alone
 from assets.evals.measures.summary import summary_alone
 from assets.evals.pictures import Picture
-
-Place = tuple[str, int]
-"""A document and a page of it; page 0 is its summary."""
+from assets.evals.report.content import DOCUMENT, SUMMARY, PageKey
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Measured:
     """
 
     results: list[Result] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, PageKey] = field(default_factory=dict)
 
     def add(self, other: Measured) -> None:
         """Take in what was measured of other readings of the same side."""
@@ -46,17 +44,20 @@ def measure_golden(readings: Readings, cases: Sequence[Case]) -> Measured:
     for case in cases:
         document = documents[case.pdf]
         measured.results += judge_case(case, document, readings.versions)
-        measured.places[case.id] = (document.doc_id, case.page or 0)
+        whole = SUMMARY if case.kind.startswith("summary") else DOCUMENT
+        measured.places[case.id] = (document.doc_id, case.page or whole)
     for name, document in documents.items():
         for page in document.pages:
             case_id = f"{name}#{page.page_number}"
             found = page_alone(
                 page.text, confidence=page.confidence, source=page.source, status=page.status
             )
-            measured.results += _results("golden", case_id, found, readings.versions)
+            measured.results += _results("golden", case_id, "pages", found, readings.versions)
             measured.places[case_id] = (document.doc_id, page.page_number)
-        measured.results += _results("golden", name, _of_summary(document), readings.versions)
-        measured.places[name] = (document.doc_id, 0)
+        measured.results += _results(
+            "golden", name, "summaries", _of_summary(document), readings.versions
+        )
+        measured.places[name] = (document.doc_id, SUMMARY)
     return measured
 
 
@@ -78,7 +79,7 @@ def measure_pictures(readings: Readings, pictures: Sequence[Picture]) -> Measure
             Measure("failed_page", float(failed), page.error_class or ""),
         ]
         measured.results += _results(
-            "live", picture.case_id, found, readings.versions,
+            "live", picture.case_id, "pages", found, readings.versions,
             batch=picture.page.batch, doc_id=picture.doc_id, page_number=picture.page_number,
         )  # fmt: skip
     return measured
@@ -94,7 +95,7 @@ def measure_summaries(readings: Readings, batches: Mapping[str, str]) -> Measure
     measured = Measured()
     for document in readings.documents:
         measured.results += _results(
-            "live", document.doc_id, _of_summary(document), readings.versions,
+            "live", document.doc_id, "summaries", _of_summary(document), readings.versions,
             batch=batches.get(document.doc_id), doc_id=document.doc_id,
         )  # fmt: skip
     return measured
@@ -109,6 +110,7 @@ def _of_summary(document: DocumentReading) -> list[Measure]:
 def _results(
     suite: Suite,
     case_id: str,
+    subject: str,
     measures: Iterable[Measure],
     versions: Mapping[str, str],
     *,
@@ -117,7 +119,6 @@ def _results(
     page_number: int | None = None,
 ) -> Iterator[Result]:
     for measure in measures:
-        subject = STAGE_OF[measure.metric]
         yield Result(
             suite=suite,
             case_id=case_id,

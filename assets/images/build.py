@@ -59,15 +59,16 @@ def build_images(context: StageContext) -> Staged:
     empty |= looked_at - writer.documents
     lines = [f"{doc_id}:{inputs[doc_id]}" for doc_id in sorted(empty)]
     context.lake.put(_empty_path(context, run), "\n".join(lines).encode())
+    run.stand()
     kept = _bytes_of(context, run)
     return run.finish({"image_data": kept.filter(~pl.col("sha256").is_in(writer.added))})
 
 
 def _bytes_of(context: StageContext, run: StageRun) -> pl.DataFrame:
     """Hashes of the images that carried rows refer to."""
-    published = context.lake.read("images", ["doc_id", "sha256"], batch=context.batch)
-    documents = run.carried.select("doc_id").unique()
-    kept = published.join(documents, on="doc_id", how="semi")
+    key = ["doc_id", "page_number", "image_index"]
+    published = context.lake.read("images", [*key, "sha256"], batch=context.batch)
+    kept = published.join(run.carried.select(key), on=key, how="semi", maintain_order="left")
     return kept.select("sha256").drop_nulls().unique(maintain_order=True)
 
 

@@ -207,8 +207,11 @@ def _counts(snapshot: Snapshot) -> Iterator[Finding]:
             (pl.col("status") != "ok").any().alias("broken"),
         )
     )
-    rows = snapshot.settled("docs", columns).join(
-        counted, on=_DOC, how="inner", maintain_order="left"
+    failed = snapshot.read("failures", [*_DOC, "stage"]).filter(pl.col("stage") == "docs")
+    rows = (
+        snapshot.settled("docs", columns)
+        .join(failed, on=_DOC, how="anti", maintain_order="left")  # an older row stands
+        .join(counted, on=_DOC, how="inner", maintain_order="left")
     )
     differs = (pl.col("n_pages") != pl.col("pages")) | (
         pl.col("n_failed_pages") != pl.col("failed")
@@ -283,9 +286,10 @@ def _failed(snapshot: Snapshot, stage: str, columns: list[str]) -> pl.DataFrame:
 def _failures(snapshot: Snapshot) -> Iterator[Finding]:
     """Every failure is about a file of its batch, and no row of its version says that all is well.
 
-    Good rows of another version may stand beside a failure: a failure never replaces them.
+    Good rows of another version, or of another input, may stand beside a failure: a failure never
+    replaces them.
     """
-    columns = [*_PAGE, "uri", "stage", "version", "error_class"]
+    columns = [*_PAGE, "uri", "stage", "version", "error_class", "input_sha256"]
     failures = snapshot.settled("failures", columns).join(
         snapshot.published_frame("files"), on="batch", how="semi", maintain_order="left"
     )
@@ -308,13 +312,21 @@ def _failures(snapshot: Snapshot) -> Iterator[Finding]:
         if stage == "pages":
             about = about.filter(pl.col("page_number").is_not_null())
         good = (
-            snapshot.settled(stage, [*keys, "version", "status"])
+            snapshot.settled(stage, [*keys, "version", "status", "input_sha256"])
             .group_by([*keys, "version"])
-            .agg((pl.col("status") == "ok").all().alias("good"))
+            .agg(
+                (pl.col("status") == "ok").all().alias("good"),
+                pl.col("input_sha256").first().alias("made_of"),
+            )
             .filter(pl.col("good"))
         )
+        on_same_input = pl.col("input_sha256").is_null() | pl.col("input_sha256").eq(
+            pl.col("made_of")
+        )
         yield from findings(
-            about.join(good, on=[*keys, "version"], how="semi", maintain_order="left"),
+            about.join(good, on=[*keys, "version"], how="inner", maintain_order="left").filter(
+                on_same_input
+            ),
             "failure_contradicted",
             subject,
             message,

@@ -195,6 +195,19 @@ def test_runs_that_a_person_starts_do_not_use_up_the_healing(
     assert read_requests(lake, BATCH).count == 0
 
 
+def test_a_batch_that_could_not_be_measured_is_finished_and_that_is_said(
+    settings: Settings, home: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = take(settings)
+    (Path(settings.lake) / "evals").write_text("no table")
+    result = run_here(settings)
+    assert (result.runs, result.failed_runs) == (1, {})
+    assert unfinished_batches(lake) == []
+    assert lake.read("summaries").height == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if "evals" in line]
+    assert said[0].startswith(f"quire: {BATCH}: evals: ")
+
+
 def test_an_interrupt_is_heard_whatever_handler_is_in_place() -> None:
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:

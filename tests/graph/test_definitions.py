@@ -45,6 +45,7 @@ def test_definitions_load(defs: dg.Definitions) -> None:
     defs.resolve_job_def("ingest_now")
     defs.resolve_sensor_def("new_pdfs")
     defs.resolve_job_def("maintain_tables")
+    defs.resolve_job_def("evaluate")
     schedule = defs.resolve_schedule_def("maintain_tables_daily")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
 

@@ -14,18 +14,20 @@ The empty truth: nothing is missing of it or out of order; whatever was read is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from assets.evals.base import Measure
 from assets.evals.measures.aligned import WHOLE, anchors, longest_rise, pieces
 from assets.evals.measures.matching import lines_missing, matched
-from assets.evals.measures.words import plain, quoted, words_of
+from assets.evals.measures.words import plain, quoted, words_of_plain
 
 RUN: Final = 4
 """Words in a row that are text which is repeated, rather than words that occur again."""
 RUN_OF_SIGNS: Final = 10
 """The same in scripts whose words are counted by character."""
+MIN_LOST: Final = 3
+"""Words that are lost before lines are looked for that are."""
 _SAID: Final = 8
 
 
@@ -37,7 +39,7 @@ def against_truth(truth: str, read: str) -> list[Measure]:
         read: Its text as it was read.
     """
     wanted, found = plain(truth), plain(read)
-    true_words, words = words_of(wanted), words_of(found)
+    true_words, words = words_of_plain(wanted), words_of_plain(found)
     again = repeated_places(words, true_words)
     bags = matched(true_words, words)
     invented = bags.invented
@@ -85,8 +87,9 @@ def _missing(
     if not missing:
         return Measure("words_missing", 0.0)
     said = f"{missing.total()} of {len(true_words)} words are missing"
-    lines = [words_of(plain(line)) for line in truth.splitlines()]
-    lost = lines_missing(truth, lines, read)
+    few = missing.total() < MIN_LOST
+    lines = [] if few else [words_of_plain(plain(line)) for line in truth.splitlines()]
+    lost = [] if few else lines_missing(truth, lines, read)
     if lost:
         said += (
             f"; {len(lost)} of {sum(map(bool, lines))} lines of the truth are missing, "
@@ -135,12 +138,17 @@ def repeated_places(read: Sequence[str], truth: Sequence[str], run: int = RUN) -
     """Places of words in runs that stand more often than in the truth, and more than once."""
     signs = sum(len(word) == 1 for word in read) > len(read) / 2
     size = max(run, RUN_OF_SIGNS) if signs else run
-    allowed = Counter(tuple(truth[i : i + size]) for i in range(len(truth) - size + 1))
+    counts, allowed = Counter(_runs(read, size)), Counter(_runs(truth, size))
+    over = {said for said, n in counts.items() if n > max(1, allowed.get(said, 0))}
     seen: Counter[tuple[str, ...]] = Counter()
     places: set[int] = set()
-    for i in range(len(read) - size + 1):
-        said = tuple(read[i : i + size])
-        seen[said] += 1
-        if seen[said] > max(1, allowed[said]):
-            places.update(range(i, i + size))
+    for i, said in enumerate(_runs(read, size) if over else ()):
+        if said in over:
+            seen[said] += 1
+            if seen[said] > max(1, allowed.get(said, 0)):
+                places.update(range(i, i + size))
     return sorted(places)
+
+
+def _runs(words: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
+    return zip(*(words[i:] for i in range(size)), strict=False)

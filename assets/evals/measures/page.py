@@ -18,8 +18,9 @@ from assets.evals.base import Measure
 from assets.evals.measures.against_truth import repeated_places
 from assets.evals.measures.matching import matched
 from assets.evals.measures.plausible import judged_words
-from assets.evals.measures.words import plain, quoted, words_of
+from assets.evals.measures.words import plain, quoted, words_of, words_of_plain
 from assets.pages.routing.soundness import unsound_share
+from resources.summariser.language import guess_language
 
 MIN_WORDS: Final = 10
 """Of fewer words a share says nothing: one odd name would be a tenth of them."""
@@ -59,11 +60,13 @@ def page_alone(
 
 
 def _unknown(text: str) -> list[Measure]:
-    judged = list(judged_words(text))
+    # Where the language cannot be told, too few of its words are: English that is not read well.
+    english = guess_language(text) in ("en", None)
+    judged = list(judged_words(plain(text), english=english))
     if len(judged) < MIN_WORDS:
         return []
     odd = [word for word, is_word in judged if not is_word]
-    said = f"{len(odd)} of {len(judged)} words are none: {quoted(' '.join(odd[:_SAID]))}"
+    said = f"{len(odd)} of {len(judged)} words look like none: {quoted(' '.join(odd[:_SAID]))}"
     return [Measure("unknown_words", len(odd) / len(judged), said if odd else "")]
 
 
@@ -91,7 +94,7 @@ def disagreement(text_layer: str, ocr: str) -> list[Measure]:
     0 when each has the words of the other, misread ones taken for the same; 1 when they share none.
     Nothing when both have fewer than `MIN_WORDS` words.
     """
-    one, other = words_of(plain(text_layer)), words_of(plain(ocr))
+    one, other = words_of_plain(plain(text_layer)), words_of_plain(plain(ocr))
     if max(len(one), len(other)) < MIN_WORDS:
         return []
     bags = matched(one, other)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from assets.evals.base import Measure
-from assets.evals.measures.words import plain, quoted, words_of
+from assets.evals.measures.words import plain, quoted, words_of_plain
 from assets.summaries.grounding import (
     is_unspaced,
     other_language,
@@ -82,7 +82,7 @@ def _novelty(summary: str, source: str) -> Measure:
 
 
 def _items(text: str) -> Sequence[str]:
-    words = words_of(plain(text).casefold())
+    words = words_of_plain(plain(text).casefold())
     if not is_unspaced(text):
         return words
     return [word for word in words if len(word) > 1] + [
@@ -118,7 +118,10 @@ def rouge_l(reference: str, text: str) -> Measure:
     """
     from rapidfuzz.distance import LCSseq
 
-    wanted, said = words_of(plain(reference).casefold()), words_of(plain(text).casefold())
+    wanted, said = (
+        words_of_plain(plain(reference).casefold()),
+        words_of_plain(plain(text).casefold()),
+    )
     if not wanted and not said:
         return Measure("rouge_l", 0.0)
     common = int(LCSseq.similarity(wanted, said))

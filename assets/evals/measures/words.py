@@ -56,20 +56,32 @@ def _unseen() -> dict[int, None]:
     return {c: None for c in range(sys.maxunicode) if unicodedata.category(chr(c)) == "Cf"}
 
 
+@functools.cache
+def _differences() -> dict[int, str | None]:
+    return {**_unseen(), **_SAME}
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text, in order."""
-    plainer = text if text.isascii() else unicodedata.normalize("NFKC", text.translate(_unseen()))
-    found = _word().findall(plainer)
+    if text.isascii():
+        return words_of_plain(text)
+    return words_of_plain(unicodedata.normalize("NFKC", text.translate(_unseen())))
+
+
+def words_of_plain(text: str) -> list[str]:
+    """The words of a text that `plain` made, in order."""
+    found: list[str] = _word().findall(text)
+    if text.isascii():
+        return found
     # A mark that stands on a sign or alone is no word.
-    return found if plainer.isascii() else [w for w in found if any(c.isalnum() for c in w)]
+    return [word for word in found if word.isascii() or any(map(str.isalnum, word))]
 
 
 def plain(text: str) -> str:
     """A text without the differences that are none, in one line."""
     if not text.isascii():
-        # Twice: NFKC makes quotes and dashes of some signs, and takes others apart.
-        seen = text.translate(_unseen()).translate(_SAME)
-        text = unicodedata.normalize("NFKC", seen)
+        # Signs first: NFKC takes some apart, and makes quotes and dashes of others.
+        text = unicodedata.normalize("NFKC", text.translate(_differences()))
     return " ".join(_BROKEN.sub("", text.translate(_SAME)).split())
 
 

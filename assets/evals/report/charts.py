@@ -23,7 +23,7 @@ from resources.report.escaping import safe
 SERIES: Final = 8
 """Colours and shapes that can be told apart; a further series has the last of them."""
 _TICKS: Final = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_NEAR: Final = 9.0
+_NEAR: Final = 13.0
 """Per cent of the width that a tick's words take."""
 
 
@@ -170,16 +170,17 @@ def scatter(
     points = [point for several in series.values() for point in several]
     scale = Scale.of([point.y for point in points])
     widest = max((point.x for point in points), default=0.0) * 1.1 or 1.0
-    parts = [_rows(scale)]
+    parts, labels = [_rows(scale)], 0
     for name, several in series.items():
         for point in several:
             share = point.x / widest
             x, y = _x(_inside(share)), _y(scale, point.y)
             parts.append(_marker(numbers[name], x, y, _colour(numbers[name]), point.title))
             if point.label:
-                side = 'text-anchor="end" dx="-9"' if share > 0.6 else 'dx="9"'
+                labels += 1  # each higher than the one before: two versions may cost the same
                 parts.append(
-                    f'<text class="label" x="{x}" y="{y}" dy="4" {side}>{safe(point.label)}</text>'
+                    f'<text class="label" x="{x}" y="{y}" dy="{4 - 14 * labels}" '
+                    f'text-anchor="middle">{safe(point.label)}</text>'
                 )
     for share in (0.0, 0.5, 1.0):
         anchor = "end" if share == 1 else "middle" if share else "start"
@@ -204,8 +205,8 @@ def _colour(number: int) -> str:
     return f"s{min(number, SERIES - 1)}"
 
 
-_TOP: Final = 10
-_BOTTOM: Final = 150
+_TOP: Final = 34
+_BOTTOM: Final = 170
 _LEFT: Final = 0.13
 """Of the width, for the words of the errors; a telephone has 300 pixels."""
 

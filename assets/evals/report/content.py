@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from statistics import fmean
 from typing import Final
 
 from assets.evals.base import (
@@ -29,9 +28,14 @@ from assets.evals.base import (
 )
 
 PageKey = tuple[str, int]
-"""doc_id and page number; 0 for the document as a whole, which is its summary."""
+"""doc_id and page number; `SUMMARY` or `DOCUMENT` for what is of no one page."""
+SUMMARY: Final = 0
+DOCUMENT: Final = -1
+"""The stitched text of the whole document."""
 
 _CASE: Final = re.compile(r"([0-9a-f]{64})#(\d+)(?:@.*)?")
+_SAME: Final = 1e-6
+"""Between means: sums in another order differ by less."""
 _VERSION: Final = re.compile(r"(?P<stage>[a-z]+)-r\d+-(?P<engine>.+)-[0-9a-f]{12}")
 
 
@@ -43,13 +47,15 @@ class Side:
     readings: Sequence[Readings] = ()
 
     def pages(self) -> dict[PageKey, tuple[DocumentReading, PageReading | None]]:
-        """Every page by its key, and every document that has a summary."""
+        """Every page by its key; with `None` for a page, every document and every summary."""
         found: dict[PageKey, tuple[DocumentReading, PageReading | None]] = {}
         for document in (document for one in self.readings for document in one.documents):
             for page in document.pages:
                 found.setdefault((document.doc_id, page.page_number), (document, page))
             if document.summary_status is not None:
-                found.setdefault((document.doc_id, 0), (document, None))
+                found.setdefault((document.doc_id, SUMMARY), (document, None))
+            if document.markdown:
+                found.setdefault((document.doc_id, DOCUMENT), (document, None))
         return found
 
 
@@ -137,6 +143,14 @@ class Report:
 
     def place_of(self, result: Result) -> PageKey | None:
         """The page of the readings that a result is about; None where nobody knows."""
+        found = self._named(result)
+        if found is None or found[1] > 0:
+            return found
+        # A summary that is worse because of its pages is a result of theirs, and of a summary.
+        of_summary = "summaries" in (result.subject, STAGE_OF.get(result.metric))
+        return found[0], SUMMARY if of_summary else DOCUMENT
+
+    def _named(self, result: Result) -> PageKey | None:
         if result.case_id in self.places:
             return self.places[result.case_id]
         if result.doc_id is not None:
@@ -162,6 +176,13 @@ class Row:
         """What is wrong when the metric grows."""
         return METRICS.get(self.metric, self.metric)
 
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything to look at."""
+        if self.comparison is not None and self.comparison.level != "pass":
+            return True
+        return self.old is None or abs(self.new - self.old) > _SAME
+
 
 def metric_rows(report: Report) -> list[Row]:
     """A row per stage, suite and metric; what a verdict compared comes as it compared it."""
@@ -181,12 +202,17 @@ def metric_rows(report: Report) -> list[Row]:
     for (stage, suite, metric), values in units.items():
         pairs = [(new, before) for new, before in values if before is not None]
         if pairs:
-            means = fmean(new for new, _ in pairs), fmean(before for _, before in pairs)
+            means = mean_of([new for new, _ in pairs]), mean_of([before for _, before in pairs])
             rows[stage, suite, metric] = Row(stage, suite, metric, len(pairs), *means)
         else:
-            mean = fmean(new for new, _ in values)
+            mean = mean_of([new for new, _ in values])
             rows[stage, suite, metric] = Row(stage, suite, metric, len(values), mean)
     return sorted(rows.values(), key=_order)
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """The mean, which one value that is no number makes none too."""
+    return sum(values) / len(values)
 
 
 def _order(row: Row) -> tuple[str, str, int, str]:
@@ -211,7 +237,7 @@ def past_of(run: EvalRun, results: Sequence[Result]) -> Past:
         Seen(
             stage,
             version,
-            {key: fmean(values) for key, values in metrics.items()},
+            {key: mean_of(values) for key, values in metrics.items()},
             run.seconds_a_page.get(version),
             run.usd_a_document.get(version),
         )

@@ -6,7 +6,8 @@ Here: HTML. Not here: this run's own numbers (`sections.py`), or drawing (`chart
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Final
 
 from assets.evals.base import Result, Suite
@@ -27,7 +28,8 @@ def history_html(report: Report) -> str:
         told = "This is the first run over this golden set: there is no history yet."
         return f'<p class="soft">{told}</p>'
     charts = []
-    numbers = _numbers(runs)
+    names = _names(runs)
+    numbers = _numbers(runs, names)
     for stage, suite, metric in _kinds(runs):
         series: dict[str, list[Point]] = {}
         for past in runs:
@@ -36,7 +38,7 @@ def history_html(report: Report) -> str:
                 if seen.stage == stage and value is not None:
                     title = f"{past.started_at:%Y-%m-%d %H:%M} {seen.version}: {percent(value)}"
                     point = Point(past.started_at.timestamp(), value, title)
-                    series.setdefault(engine_of(seen.version), []).append(point)
+                    series.setdefault(names[seen.version], []).append(point)
         if len({point.x for points in series.values() for point in points}) < 2:
             continue
         shown = {name: series[name] for name in numbers if name in series}
@@ -66,7 +68,8 @@ def _left_out(report: Report, runs: Sequence[Past]) -> str:
     missing = len({past.run_id for past in report.history} - {past.run_id for past in runs})
     if not missing:
         return ""
-    told = f"{counted(missing, 'earlier run')} over another golden set, or older, not shown."
+    runs_told = f"{counted(missing, 'earlier run')} over another golden set"
+    told = f"Not shown: {runs_told}, or older than the last {_RUNS}."
     return f'<p class="soft">{told}</p>'
 
 
@@ -88,24 +91,58 @@ def cost_html(report: Report) -> str:
     for past in _runs(report):
         newest |= {seen.version: seen for seen in past.seen}
     charts = []
-    numbers = _numbers(_runs(report))
+    names = _names(_runs(report))
+    numbers = _numbers(_runs(report), names)
     for stage in TELLING:
         metric = _telling(stage, newest.values())
         if metric is None:
             continue
         for unit, what in (("s", "seconds a page"), ("USD", "USD a document")):
-            series = _costs(report, metric, (s for s in newest.values() if s.stage == stage), unit)
+            seen = [one for one in newest.values() if one.stage == stage]
+            series = _costs(report, metric, seen, names, unit)
             if series and any(point.x > 0 for points in series.values() for point in points):
-                name = f"{stage}: {metric[1]} against {what}"
+                title = f"{stage}: {metric[1]} against {what}"
+                shown = [name for name in numbers if name in series]
                 charts.append(
-                    f"<figure><figcaption>{safe(name)}</figcaption>"
-                    f"{scatter(series, numbers, unit, name)}"
-                    f'<ul class="legend">{key(series, numbers)}</ul></figure>'
+                    f"<figure><figcaption>{safe(title)}</figcaption>"
+                    f"{scatter(series, numbers, unit, title)}"
+                    f'<ul class="legend">{key(shown, numbers)}</ul></figure>'
                 )
     if not charts:
         return '<p class="soft">No version was timed or paid for.</p>'
-    said = "Lower is more accurate, further left is cheaper; a point is a version at its last run."
-    return f'<p class="soft">{said}</p><div class="charts">{"".join(charts)}</div>'
+    said = "Lower is more accurate, further left is cheaper. A point is a version at its last run."
+    return (
+        f'<p class="soft">{said}</p><div class="charts">{"".join(charts)}</div>{_versions(newest)}'
+    )
+
+
+def _versions(newest: Mapping[str, Seen]) -> str:
+    """The points of the charts as a table."""
+    body = "".join(
+        f"<tr><td>{safe(seen.version)}</td>"
+        f'<td class="n">{_number(seen.seconds)}</td><td class="n">{_number(seen.usd)}</td>'
+        f"<td>{safe(_means(seen))}</td></tr>"
+        for seen in newest.values()
+        if seen.stage in TELLING
+    )
+    return (
+        f"<details><summary>These versions as a table</summary><table><thead><tr><th>version</th>"
+        '<th class="n">s a page</th><th class="n">USD a document</th><th>errors</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></details>"
+    )
+
+
+def _means(seen: Seen) -> str:
+    telling = (
+        f"{metric} ({suite}) {percent(value)}"
+        for (suite, metric), value in seen.means.items()
+        if metric in TELLING[seen.stage]
+    )
+    return ", ".join(telling)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
 
 
 def _telling(stage: str, every: Iterable[Seen]) -> tuple[Suite, str] | None:
@@ -119,9 +156,13 @@ def _telling(stage: str, every: Iterable[Seen]) -> tuple[Suite, str] | None:
 
 
 def _costs(
-    report: Report, metric: tuple[Suite, str], every: Iterable[Seen], unit: str
+    report: Report,
+    metric: tuple[Suite, str],
+    every: Iterable[Seen],
+    names: Mapping[str, str],
+    unit: str,
 ) -> dict[str, list[Point]]:
-    names = {r.version: name for r, name in _sides_of(report)}
+    sides = {r.version: name for r, name in _sides_of(report)}
     series: dict[str, list[Point]] = {}
     for seen in every:
         cost = seen.seconds if unit == "s" else seen.usd
@@ -129,8 +170,8 @@ def _costs(
         if cost is None or error is None:
             continue
         title = f"{seen.version}: {percent(error)}, {cost:.3g} {unit}"
-        point = Point(cost, error, title, names.get(seen.version, ""))
-        series.setdefault(engine_of(seen.version), []).append(point)
+        point = Point(cost, error, title, sides.get(seen.version, ""))
+        series.setdefault(names[seen.version], []).append(point)
     return series
 
 
@@ -139,7 +180,29 @@ def _sides_of(report: Report) -> Iterator[tuple[Result, str]]:
         yield from ((result, name) for result in side.results)
 
 
-def _numbers(runs: Iterable[Past]) -> dict[str, int]:
-    """A colour and shape for each engine, the same in every chart; those seen last come first."""
-    engines = [engine_of(seen.version) for past in runs for seen in past.seen]
-    return {engine: number for number, engine in enumerate(dict.fromkeys(reversed(engines)))}
+def _names(runs: Iterable[Past]) -> dict[str, str]:
+    """What the line of each version is called: its engine, where no run has two of it.
+
+    Two versions of one engine in one run differ in a setting: each then has its own line.
+    """
+    every = [seen for past in runs for seen in past.seen]
+    twins = {
+        (a.stage, engine_of(a.version))
+        for past in runs
+        for a, b in combinations(past.seen, 2)
+        if a.stage == b.stage and engine_of(a.version) == engine_of(b.version)
+    }
+    names = {}
+    for seen in every:
+        engine = engine_of(seen.version)
+        own = (seen.stage, engine) in twins and engine != seen.version
+        names[seen.version] = f"{engine} {seen.version[-12:-6]}" if own else engine
+    return names
+
+
+def _numbers(runs: Iterable[Past], names: Mapping[str, str]) -> dict[str, int]:
+    """A colour and shape for each line, the same in every chart; those seen last come first."""
+    every = [seen for past in runs for seen in past.seen][::-1]
+    every.sort(key=lambda seen: seen.stage not in TELLING)
+    lines = dict.fromkeys(names[seen.version] for seen in every)
+    return {name: number for number, name in enumerate(lines)}

@@ -50,14 +50,13 @@ def pages_html(report: Report, pairs: Sequence[PagePair]) -> str:
 
 
 def _pair(report: Report, pair: PagePair, place: int, picture: str) -> str:
-    number = pair.key[1]
-    what = f"page {number}" if number else "summary"
     doc = f'<code title="{safe(pair.key[0])}">{safe(pair.key[0][:12])}</code>'
+    name = f"{safe(pair.file_name)}, {pair.what} {doc}"
     worse = "".join(f"<li>{safe(told(one))}</li>" for one in pair.worse[:_WORSE])
     columns = "beside" if picture else "beside alone"
     return (
-        f'<article class="pair" id="worst-{place}"><h3>{place}. {safe(pair.file_name)}, {what} '
-        f"{doc}</h3>{f'<ul>{worse}</ul>' if worse else ''}"
+        f'<article class="pair" id="worst-{place}"><h3>{place}. {name}</h3>'
+        f"{f'<ul>{worse}</ul>' if worse else ''}"
         f'<p class="facts">{_words(report, pair)}</p>'
         f'<div class="{columns}">{picture}<div class="text">{_heads(report, pair)}'
         f"{_texts(report, pair)}</div></div></article>\n"
@@ -77,18 +76,18 @@ def _words(report: Report, pair: PagePair) -> str:
 
 
 def _picture(pictures: Pictures, pair: PagePair, place: int, left: int) -> tuple[str, int]:
-    """The page's picture while there is room for it; a summary has none, and needs none."""
+    """The page's picture while there is room for it; what is of no one page has none."""
     data = pictures.images.get(pair.key)
     if data is not None and len(data) <= left:
         source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
         alt = f"page {pair.key[1]} of {pair.file_name}"
         html = (
             f'<figure class="sheet"><input type="checkbox" id="zoom-{place}">'
-            f'<label for="zoom-{place}"><img src="{source}" alt="{safe(alt)}">Enlarge or shrink'
-            "</label></figure>"
+            f'<label for="zoom-{place}"><img src="{source}" alt="{safe(alt)}"><span>'
+            "Enlarge or shrink</span></label></figure>"
         )
         return html, left - len(data)
-    if pair.key[1] == 0:
+    if pair.key[1] <= 0:
         return "", left
     reason = pictures.reasons.get(pair.key, _NO_PICTURE)
     if data is not None:
@@ -194,7 +193,7 @@ def cases_html(report: Report) -> str:
             f'<td><div class="expl">{_cut(result.explanation)}</div></td>',
         ]
         if report.old.results:
-            was = _cut(old.explanation) if old else "–"
+            was = _cut(old.explanation or ("passed" if old.passed else "–")) if old else "–"
             cells.append(f'<td><div class="expl soft">{was}</div></td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     heads = ["case", "expected and found"]

@@ -18,7 +18,7 @@ from assets.evals.report.charts import (
     dots,
     percent,
 )
-from assets.evals.report.content import Report, Row, metric_rows
+from assets.evals.report.content import Report, Row, mean_of, metric_rows
 from resources.report.escaping import chip, counted, safe
 
 _REASONS: Final = 12
@@ -32,7 +32,7 @@ TELLING: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The metrics of a stage that stand for its accuracy, the best first."""
 _ENGINES: Final = '<h3 class="sub">By the engine that read the page</h3>'
-_LEVELS: Final = {"fail": "✗ worse", "warn": "! slightly worse", "pass": "✓ no worse"}
+_LEVELS: Final = {"fail": "✗ worse", "warn": "! worth a look", "pass": "✓ no worse"}
 
 
 def top_html(report: Report, sections: Sequence[tuple[str, str]]) -> str:
@@ -72,7 +72,8 @@ def _compared(verdict: Verdict, report: Report) -> str:
     metrics = counted(len(verdict.comparisons), "metric")
     limit, on = percent(report.limits.fail), f"{base} on {n:,} units: of {metrics},"
     if not worse:
-        return f"{on} none is surely worse by more than the limit of {limit} ({sure})."
+        but = "." if verdict.accepted else "; it is rejected for this:"
+        return f"{on} none is surely worse by more than the limit of {limit} ({sure}){but}"
     names = safe(", ".join(c.metric for c in worse[:6]))
     return f"{on} {len(worse)} became worse by more than {limit} ({names}; {sure})."
 
@@ -82,10 +83,21 @@ def metrics_html(report: Report) -> str:
     rows = metric_rows(report)
     if not rows:
         return '<p class="soft">Nothing was measured.</p>'
-    scale = Scale.of([value for row in rows for value in (row.old, row.new)])
     has_old = any(row.old is not None for row in rows)
-    legend = _sides(report, has_old=has_old, bound=any(row.comparison for row in rows))
+    told = [row for row in rows if row.differs] or rows
+    same = [row for row in rows if row not in told]
+    legend = _sides(report, has_old=has_old, bound=any(row.comparison for row in told))
     said = "Every metric is an error: further left is better. The scale is a square root."
+    table = _metric_table(told, report, has_old=has_old)
+    if same:
+        closed = _metric_table(same, report, has_old=has_old)
+        name = counted(len(same), "metric")
+        table += f"<details><summary>{name} without a difference</summary>{closed}</details>"
+    return f'<p class="soft">{said}</p>{legend}{table}'
+
+
+def _metric_table(rows: Sequence[Row], report: Report, *, has_old: bool) -> str:
+    scale = Scale.of([value for row in rows for value in (row.old, row.new)])
     head = (
         "<thead><tr><th>error</th><th class=n>n</th>"
         + (f"<th class=n>{safe(report.names[0])}</th>" if has_old else "")
@@ -98,8 +110,7 @@ def metrics_html(report: Report) -> str:
         name = f"{stage}, on {SUITES.get(suite, suite)}"
         body.append(f'<tr class="group"><th colspan="6">{safe(name)}</th></tr>')
         body += [_metric(row, report, scale, has_old=has_old) for row in several]
-    table = f'<table class="stack">{head}<tbody>{"".join(body)}</tbody></table>'
-    return f'<p class="soft">{said}</p>{legend}{table}'
+    return f'<table class="stack">{head}<tbody>{"".join(body)}</tbody></table>'
 
 
 def _sides(report: Report, *, has_old: bool, bound: bool = False) -> str:
@@ -120,7 +131,7 @@ def _mark(shape: str) -> str:
 
 def _metric(row: Row, report: Report, scale: Scale, *, has_old: bool) -> str:
     c = row.comparison
-    low = c.low if c else None
+    low = c.low if c and row.differs else None
     title = f"{row.metric}: {report.names[1]} {percent(row.new)}"
     if row.old is not None:
         title += f", {report.names[0]} {percent(row.old)}"
@@ -190,13 +201,15 @@ def _by_engine(report: Report) -> list[tuple[str, str, int, float | None, float 
                 engine = page.engine or page.source
                 found[engine, metric][which].append(r.value)
     return [
-        (engine, metric, max(len(old), len(new)), _mean(old), _mean(new))
+        (
+            engine,
+            metric,
+            max(len(old), len(new)),
+            mean_of(old) if old else None,
+            mean_of(new) if new else None,
+        )
         for (engine, metric), (old, new) in sorted(found.items())
     ]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def commands_html(report: Report) -> str:

@@ -33,7 +33,7 @@ def page_pictures(
     """A JPEG of each page; of what cannot be drawn, why.
 
     Args:
-        pairs: The pages (`worst_pages`); summaries have no picture.
+        pairs: The pages (`worst_pages`); what is of no one page has no picture.
         settings: Passwords, and the options of the store.
         workers: Where pages are drawn.
         sources: Uris by doc_id, where a document does not lie any more where it was read.
@@ -41,7 +41,7 @@ def page_pictures(
     wanted: dict[tuple[str, str], list[int]] = defaultdict(list)
     for pair in pairs:
         doc_id, number = pair.key
-        if number:
+        if number > 0:
             wanted[doc_id, (sources or {}).get(doc_id, pair.uri)].append(number)
     images: dict[PageKey, bytes] = {}
     reasons: dict[PageKey, str] = {}

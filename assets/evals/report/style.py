@@ -22,11 +22,11 @@ STYLE: Final = """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0 auto;max-width:1240px;padding:0 20px 60px;font:15px/1.5 system-ui,sans-serif;
-color:var(--ink);background:var(--ground)}
+color:var(--ink);background:var(--ground);overflow-wrap:anywhere}
 header{padding:26px 0 6px}
-h1{font-size:25px;line-height:1.2;margin:0 0 4px;overflow-wrap:anywhere}
+h1{font-size:25px;line-height:1.2;margin:0 0 4px}
 h2{font-size:19px;margin:0 0 4px}
-h3{font-size:15px;margin:0 0 6px;overflow-wrap:anywhere}
+h3{font-size:15px;margin:0 0 6px}
 p{margin:6px 0;max-width:88ch}
 a{color:var(--old)}
 .soft,.facts{color:var(--soft)}
@@ -39,11 +39,10 @@ section{scroll-margin-top:8px}
 .verdict.accepted{border-left-color:var(--good)}.verdict.rejected{border-left-color:var(--new)}
 .verdict h2{font-size:21px}
 .verdict ul{margin:8px 0 4px;padding-left:20px;max-width:92ch}
-.verdict li{margin:3px 0;overflow-wrap:anywhere}
+.verdict li{margin:3px 0}
 .word{font-weight:700}
 .accepted .word{color:var(--good)}.rejected .word{color:var(--new)}
 code,kbd,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-code{overflow-wrap:anywhere}
 .chip{display:inline-block;border:1px solid var(--soft);border-radius:4px;padding:0 6px;
 font-size:12.5px;line-height:1.5;color:var(--soft);white-space:nowrap}
 .chip.fail{border-color:var(--new);color:var(--new);font-weight:600}
@@ -51,12 +50,10 @@ font-size:12.5px;line-height:1.5;color:var(--soft);white-space:nowrap}
 .chip.pass{border-color:var(--good);color:var(--good)}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:2px 18px;padding:0;margin:6px 0;
 color:var(--soft);font-size:13.5px}
-.legend li{overflow-wrap:anywhere}
 .mark{width:14px;height:14px;vertical-align:-2px;overflow:visible}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{text-align:left;vertical-align:top;padding:5px 10px 5px 0;border-bottom:1px solid var(--rule)}
 th{color:var(--soft);font-weight:600;font-size:13px;vertical-align:bottom}
-td{overflow-wrap:anywhere}
 td.n,th.n{text-align:right;white-space:nowrap}
 td.chart,th.chart{width:36%;padding:2px 22px 2px 16px}
 td small{display:block;color:var(--soft);font-size:13px}
@@ -86,7 +83,7 @@ gap:18px 30px}
 .charts figure,.sheet{margin:0}
 figcaption{font-size:14px;font-weight:600}
 figcaption small{font-weight:400;color:var(--soft)}
-.pair{border-top:1px solid var(--rule);padding:16px 0 10px;break-inside:avoid-page}
+.pair{border-top:1px solid var(--rule);padding:16px 0 10px}
 .pair ul{margin:2px 0 8px;padding-left:18px;font-size:14px}
 .beside{display:grid;gap:18px;align-items:start;grid-template-columns:minmax(0,27%) minmax(0,1fr)}
 .beside.alone{grid-template-columns:minmax(0,1fr)}
@@ -115,7 +112,7 @@ mark{background:var(--move-wash);color:inherit;text-decoration:underline dotted 
 .gone{color:var(--soft);font-style:italic;margin:0;padding:4px 10px;background:var(--faint)}
 h3+.legend{margin-top:0}.sub{margin:26px 0 2px}
 .expl{white-space:pre-wrap;unicode-bidi:plaintext;max-height:16em;overflow:auto}
-dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 18px;margin:8px 0;
+dl{display:grid;grid-template-columns:fit-content(40%) minmax(0,1fr);gap:2px 18px;margin:8px 0;
 font-size:14px}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 .type{margin:8px 0;display:grid;gap:2px}
@@ -147,10 +144,11 @@ table.stack td.chart,table.stack th.chart{padding:2px 12px}
 --new-wash:#fde3d0;--move-wash:#f6dfec;--s2:#006b4f;--s3:#8a2f68;--s4:#4a7a9b;--s5:#8a6d00;
 --s6:#333c4d;--s7:#7a7f8a}
 *{print-color-adjust:exact}
-body{max-width:none;padding:0;font-size:11pt}nav,.sheet label{display:none}
+body{max-width:none;padding:0;font-size:11pt}nav,.sheet label span{display:none}
 section,.verdict{border-color:#bbb;padding:8px 12px}
 .sheet{position:static}.sheet img{filter:none}
 .expl{max-height:none}
+.line{font-size:8pt;padding:0 6px}h2,h3{break-after:avoid}
 tr,figure,.verdict,.type{break-inside:avoid}
-details::details-content{content-visibility:visible;display:block;block-size:auto}}
+.text details::details-content{content-visibility:visible;display:block;block-size:auto}}
 """

@@ -21,12 +21,15 @@ LIMIT: Final = 20_000
 20,000 one-letter words takes 0.1 s and 13 MB."""
 _BEFORE: Final = 300
 """Characters that are shown before the first difference where a text is too long."""
+_CUT: Final = 0.1
+"""Of a text's words: so many that differ at its end are put down to where it was cut."""
 _MOVED_WORDS: Final = 3
 """Fewer words stand elsewhere by chance."""
 
 _UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 """Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han."""
-_WORD: Final = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_WORD: Final = re.compile(rf"[{_UNSPACED}|]|[^\s{_UNSPACED}|]+")
+"""The lines between the cells of a table in markdown are words of their own."""
 
 
 @dataclass(frozen=True)
@@ -88,24 +91,27 @@ class _Run:
 
 def compare_pages(old: str, new: str) -> PageDiff:
     """Compare two texts by words; white space alone is no difference."""
-    before, old, new, rest = _windows(old, new)
+    n_chars = len(old), len(new)
+    before, old, new = _windows(old, new)
     a, b = list(_WORD.finditer(old)), list(_WORD.finditer(new))
     words_a, words_b = [m[0] for m in a], [m[0] for m in b]
     blocks = _blocks(words_a, _line_ends(old, a), words_b, _line_ends(new, b))
     runs_a, runs_b = _runs(blocks, len(a), len(b))
+    if (before + len(old), before + len(new)) != n_chars:
+        old, new = _without_cut(old, a, runs_a), _without_cut(new, b, runs_b)
     moved = _mark_moved(words_a, runs_a, words_b, runs_b)
     _mark_moved(words_b, runs_b, words_a, runs_a)
     return PageDiff(
         old=tuple(_pieces(old, a, runs_a)),
         new=tuple(_pieces(new, b, runs_b)),
-        n_old=len(a),
-        n_new=len(b),
+        n_old=runs_a[-1].end if runs_a else 0,
+        n_new=runs_b[-1].end if runs_b else 0,
         removed=_count(runs_a, "changed"),
         added=_count(runs_b, "changed"),
         moved=moved,
         before=before,
-        rest_old=rest[0],
-        rest_new=rest[1],
+        rest_old=n_chars[0] - before - len(old),
+        rest_new=n_chars[1] - before - len(new),
     )
 
 
@@ -114,7 +120,7 @@ def count_words(text: str) -> int:
     return sum(1 for _ in _WORD.finditer(text))
 
 
-def _windows(old: str, new: str) -> tuple[int, str, str, tuple[int, int]]:
+def _windows(old: str, new: str) -> tuple[int, str, str]:
     """What is compared of both: all, or from shortly before the first difference."""
     before = 0
     if max(len(old), len(new)) > LIMIT:
@@ -123,9 +129,7 @@ def _windows(old: str, new: str) -> tuple[int, str, str, tuple[int, int]]:
         if same < len(old) or same < len(new):  # begin at a word, so that no half of one is shown
             space = re.compile(r"\s").search(old, before, same)
             before = space.end() if space and before else before
-    ends = [min(len(text), before + LIMIT) for text in (old, new)]
-    rest = (len(old) - ends[0], len(new) - ends[1])
-    return before, old[before : ends[0]], new[before : ends[1]], rest
+    return before, old[before : before + LIMIT], new[before : before + LIMIT]
 
 
 def _line_ends(text: str, words: Sequence[re.Match[str]]) -> list[int]:
@@ -187,6 +191,16 @@ def _runs(blocks: Sequence[_Block], n_a: int, n_b: int) -> tuple[list[_Run], lis
                 runs.append(_Run(start, start + n, "same"))
         at_a, at_b = i + n, j + n
     return runs_a, runs_b
+
+
+def _without_cut(text: str, words: Sequence[re.Match[str]], runs: list[_Run]) -> str:
+    """A text that was cut, without its last words if only the cut makes them differ."""
+    if not runs or runs[-1].kind == "same" or len(runs) == 1:
+        return text
+    if runs[-1].end - runs[-1].first > len(words) * _CUT:
+        return text
+    runs.pop()
+    return text[: words[runs[-1].end - 1].end()]
 
 
 def _solid(blocks: Sequence[_Block], n_a: int, n_b: int) -> Iterator[_Block]:

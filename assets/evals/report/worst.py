@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from assets.evals.base import METRICS, DocumentReading, PageReading
-from assets.evals.report.content import PageKey, Report
+from assets.evals.report.charts import percent
+from assets.evals.report.content import DOCUMENT, SUMMARY, PageKey, Report
 from assets.evals.report.words import PageDiff, compare_pages
 
 WORST: Final = 10
@@ -36,7 +37,7 @@ class Worse:
 
 @dataclass(frozen=True)
 class PagePair:
-    """A page, or a summary, as both sides have it; a side that lacks it is None.
+    """A page, a summary or a document as both sides have it; a side that lacks it is None.
 
     Attributes:
         key: The page.
@@ -46,8 +47,8 @@ class PagePair:
         new_text: What the new side has.
         diff: Both, word by word.
         worse: The metrics that became worse, the worst first.
-        old: The old page; None for a summary.
-        new: The new page; None for a summary.
+        old: The old page; None for a summary or a whole document.
+        new: The new page; the same.
     """
 
     key: PageKey
@@ -59,6 +60,12 @@ class PagePair:
     worse: tuple[Worse, ...] = ()
     old: PageReading | None = None
     new: PageReading | None = None
+
+    @property
+    def what(self) -> str:
+        """`page 3`, `summary` or `whole document`."""
+        number = self.key[1]
+        return {SUMMARY: "summary", DOCUMENT: "whole document"}.get(number, f"page {number}")
 
 
 _Page = tuple[DocumentReading, PageReading | None]
@@ -126,13 +133,17 @@ def _text(key: PageKey, page: _Page | None) -> str | None:
     if page is None:
         return None
     document, reading = page
-    if key[1] == 0:
+    if key[1] == SUMMARY:
         return document.summary or ""
+    if key[1] == DOCUMENT:
+        return document.markdown
     return reading.text if reading else None
 
 
 def told(worse: Worse) -> str:
     """A metric of a page in words."""
     words = METRICS.get(worse.metric, worse.metric)
-    values = f"{worse.new:.1%}" if worse.old is None else f"{worse.old:.1%} → {worse.new:.1%}"
+    values = percent(worse.new)
+    if worse.old is not None:
+        values = f"{percent(worse.old)} → {values}"
     return f"{worse.metric} {values}: {words}"

@@ -13,7 +13,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Final
 
-from assets.evals.base import EvalRun, Limits, Readings, Result
+from assets.evals.base import EvalRun, Limits, Readings, Result, undecided
 from assets.evals.report.content import (
     Command,
     PageKey,
@@ -67,7 +67,7 @@ def report_of(
     """
     before = old or Side()
     return Report(
-        title=_title(run),
+        title=title_of(run),
         subtitle=_subtitle(run),
         verdicts=run.verdicts,
         new=new,
@@ -83,13 +83,16 @@ def report_of(
     )
 
 
-def _title(run: EvalRun) -> str:
-    if not run.verdicts:
+def title_of(run: EvalRun) -> str:
+    """What a run decided, in a few words."""
+    waiting = undecided(run)
+    if not run.verdicts and not waiting:
         return "Evaluation: nothing to judge"
     rejected = [verdict.stage for verdict in run.verdicts if not verdict.accepted]
     accepted = [verdict.stage for verdict in run.verdicts if verdict.accepted]
     parts = [f"{', '.join(rejected)} rejected"] if rejected else []
     parts += [f"{', '.join(accepted)} accepted"] if accepted else []
+    parts += [f"{', '.join(waiting)} not judged"] if waiting else []
     return f"Evaluation: {'; '.join(parts)}"
 
 

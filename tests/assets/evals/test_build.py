@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from zlib import crc32
 
 import polars as pl
 import pytest
 
 from assets.context import StageContext
-from assets.evals import live
+from assets.evals import alone, live
 from assets.evals.base import Limits
 from assets.evals.build import build_evals
 from assets.evals.checks import run_checks
@@ -23,7 +22,8 @@ from io_managers.versions import StageVersion, register
 from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.telemetry.progress import Progress, Step
-from resources.workers.pool import WorkerPool
+from resources.workers.pool import Task
+from resources.workers.shared import shared_pool
 from tests.assets.evals.real_pages import BATCH, english, german, lake_of, make
 from tests.lakes import MIXED, Pdf, make_lake, publish_batch, rewrite, set_where
 
@@ -40,9 +40,7 @@ def quiet(settings: Settings) -> Settings:
 
 
 def context(lake: Lake, settings: Settings, batch: str = BATCH, **more: Any) -> StageContext:
-    """No worker takes part unless one is given."""
-    workers = more.pop("workers", None)
-    return StageContext(lake, settings, cast("WorkerPool", workers), batch, "run", **more)
+    return StageContext(lake, settings, shared_pool(settings), batch, "run", **more)
 
 
 def pdfs(n: int, body: str = CLEAN, pages: int = 10) -> list[Pdf]:
@@ -107,7 +105,7 @@ def test_how_far_it_has_come_is_reported(tmp_path: Path, quiet: Settings) -> Non
     publish_batch(lake, BATCH, pdfs(2))
     steps: list[Step] = []
     build_evals(context(lake, quiet, progress=Progress(steps.append)))
-    assert steps[-1] == Step("evals", BATCH, 20, 20)
+    assert steps[-1] == Step("evals", BATCH, 22, 22)
 
 
 def test_a_new_version_is_compared_with_the_one_before_page_by_page(
@@ -172,33 +170,45 @@ def test_a_batch_that_is_worse_than_those_before_is_told_of(
     assert checks["summaries_are_supported"].passed
 
 
-def test_no_worker_and_no_engine_when_no_page_is_sampled(
-    tmp_path: Path, settings: Settings
+def test_no_page_is_read_when_none_is_sampled(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = make_lake(tmp_path / "lake")
     publish_batch(lake, BATCH, [Pdf("a.pdf", pages=2, body=CLEAN)])
-    loaded = set(sys.modules)
+    pool = shared_pool(settings)
+    asked: list[str] = []
+    run = pool.run
+    monkeypatch.setattr(pool, "run", lambda tasks: run(_noted(tasks, asked)))
     measured = build_evals(context(lake, replace(settings, gate="off")))
-    assert measured.n_graded == 0
-    assert "rapidocr" not in set(sys.modules) - loaded
+    assert (measured.n_graded, set(asked)) == (0, {"assets.evals.alone_work:measure"})
 
 
-@pytest.fixture(scope="module")
-def workers() -> Iterator[WorkerPool]:
-    pool = WorkerPool(2, 4096, 60, 600)
-    yield pool
-    pool.close()
+def _noted(tasks: Iterable[Task], asked: list[str]) -> Iterator[Task]:
+    for task in tasks:
+        asked.append(task.function)
+        yield task
 
 
-def test_a_share_of_the_pages_grades_the_engine(
-    tmp_path: Path, settings: Settings, workers: WorkerPool
+def test_a_text_that_ends_its_worker_costs_its_own_page(
+    tmp_path: Path, quiet: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lake = make_lake(tmp_path / "lake")
+    publish_batch(lake, BATCH, [Pdf("a.pdf", pages=3, body=CLEAN)])
+    monkeypatch.setattr(alone, "_MEASURE", "tests.assets.evals.deadly:measure")
+    measured = build_evals(context(lake, quiet))
+    ((case, reason),) = measured.left_out.items()
+    assert case.endswith("#2")
+    assert reason.startswith("crash")
+    assert (measured.n_pages, measured.n_summaries) == (2, 1)
+
+
+def test_a_share_of_the_pages_grades_the_engine(tmp_path: Path, settings: Settings) -> None:
     path = make(tmp_path / "two.pdf", [english, german])
     gone = make(tmp_path / "gone.pdf", [english])
     lake = lake_of(tmp_path / "lake", {BATCH: [path, gone]})
     gone.unlink()
     chosen = replace(settings, eval_share=1.0, gate="off")
-    measured = build_evals(context(lake, chosen, workers=workers))
+    measured = build_evals(context(lake, chosen))
     assert measured.n_graded == 2
     (reason,) = measured.left_out.values()
     assert reason.startswith("source_missing")
@@ -212,4 +222,4 @@ def test_a_share_of_the_pages_grades_the_engine(
     check = {c.name: c for c in _checks(measured, lake)}["ocr_agrees_with_text_layer"]
     assert check.passed
     assert "50 are needed to tell" in check.description
-    assert build_evals(context(lake, chosen, workers=workers)).unchanged
+    assert build_evals(context(lake, chosen)).unchanged

@@ -37,7 +37,9 @@ VERDICT = Verdict("pages", "pages-r4", "pages-r3", False, ("text is missing",), 
 
 def run(run_id: str, *verdicts: Verdict) -> EvalRun:
     started = datetime(2026, 11, 23, 8, 0, 1, tzinfo=UTC)
-    return EvalRun(run_id, started, {"pages": "p2"}, {"pages": "p1"}, "g", 30, 12, verdicts, 9.5, notes=("n",))
+    return EvalRun(
+        run_id, started, {"pages": "p2"}, {"pages": "p1"}, "g", 30, 12, verdicts, 9.5, notes=("n",)
+    )
 
 
 def readings() -> Readings:

@@ -32,7 +32,9 @@ _TRUTH = REPOSITORY_ROOT / "tests" / "golden" / "observatory-report.pdf.txt"
 
 def true_pages() -> list[str]:
     """The text of the observatory's report, page by page."""
-    parts = re.split(r"^\[page \d+: \w+\]\n", _TRUTH.read_text(encoding="utf-8"), flags=re.M)
+    parts = re.split(
+        r"^\[page \d+: \w+\]\n", _TRUTH.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     return [part.strip() for part in parts[1:]]
 
 
