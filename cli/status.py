@@ -26,6 +26,7 @@ from resources.lake.at_provider import at_provider
 from resources.lake.pause import paused
 from resources.lake.states import STATES, LakeStates
 from resources.lake.summary import Summary, summary
+from resources.lake.upgrades import open_upgrade
 
 _BATCHES_LISTED: Final = 10
 _FILES_LISTED: Final = 50
@@ -90,7 +91,7 @@ def status(
 
 
 def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -> None:
-    """The summary, models' costs, what is at a provider, batches, whether the sensor is paused."""
+    """The summary, models' costs, what is at a provider, batches, what stands still or moves."""
     _say_summary(told)
     if batch is None:
         spending.say_spending(opened, told.documents["blocked"])
@@ -104,6 +105,9 @@ def _say(opened: Opened, states: LakeStates, told: Summary, batch: str | None) -
     if held is not None:
         say(held.message)
     _say_versions(opened, states)
+    upgrade = open_upgrade(opened.lake)
+    if upgrade is not None:
+        say(upgrade.message)
 
 
 def _say_versions(opened: Opened, states: LakeStates) -> None:

@@ -91,9 +91,15 @@ class _Runner:
                 return
 
     def _step(self, upgrade: Upgrade) -> None:
-        end_lost_runs(self.instance)
+        lost = set(end_lost_runs(self.instance).values()) & upgrade.asked.keys()
+        if lost:
+            # Their runs died with their process, not of the batch: they are asked for at once.
+            asked = {batch: one for batch, one in upgrade.asked.items() if batch not in lost}
+            record(self.lake, replace(upgrade, asked=asked))
+            return
         running = running_batches(self.instance)
-        fresh = [b for b in fresh_batches(self.lake, running) if b not in self.result.fresh]
+        waiting = fresh_batches(self.lake, self.settings, running)
+        fresh = [batch for batch in waiting if batch not in self.result.fresh]
         if fresh and upgrade.state != "judging":
             self._run_batches(fresh, None)
             self.result.fresh += fresh

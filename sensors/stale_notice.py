@@ -6,6 +6,7 @@ Here: that line, looked up now and then. Not here: what is stale (`resources/lak
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from assets.versions import stage_version
@@ -27,6 +28,7 @@ class StaleNotice:
         """Look at nothing yet."""
         self._lake = lake
         self._settings = settings
+        self._configured: dict[str, str] | None = None  # an engine may have to be loaded for it
         self._text = ""
         self._looked = float("-inf")
 
@@ -36,7 +38,9 @@ class StaleNotice:
             return upgrade.message
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._text = stale_line(self._lake, self._settings)
+            if self._configured is None:
+                self._configured = configured_versions(self._settings)
+            self._text = stale_line(self._lake, self._configured)
         last = f"; last: {upgrade.message}" if upgrade is not None else ""
         return f"{self._text}{last}"
 
@@ -52,9 +56,8 @@ def configured_versions(settings: Settings) -> dict[str, str]:
     return found
 
 
-def stale_line(lake: Lake, settings: Settings) -> str:
+def stale_line(lake: Lake, configured: Mapping[str, str]) -> str:
     """How many batches are stale, and what mends it."""
-    configured = configured_versions(settings)
     targets = target_versions(lake, configured)
     todo = to_do(stale_rows(lake, targets))
     stages = [s for s in STAGES if any(s in found for found in todo.values())]

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets.versions import held_back
 from resources.errors import QuireError
 from resources.lake.batches import all_batches, due_batches, finished_batches
 from resources.lake.lake import Lake
@@ -93,14 +94,17 @@ def upgrades_sensor(settings: Settings, job_name: str, jobs: Sequence[Any]) -> d
         ours = upgrading_batches(context.instance)
         running = running_batches(context.instance)
         limit = min(RUNS_AT_ONCE, settings.max_batches) - len(ours)
-        step = next_step(lake, upgrade, running, fresh_batches(lake, running - ours), limit=limit)
+        fresh = fresh_batches(lake, settings, running - ours)
+        step = next_step(lake, upgrade, running, fresh, limit=limit)
         return _asked(context, lake, step, job_name)
 
     return _upgrades
 
 
-def fresh_batches(lake: Lake, running: set[str]) -> list[str]:
-    """Batches that are not finished yet and in a run, or due for one."""
+def fresh_batches(lake: Lake, settings: Settings, running: set[str]) -> list[str]:
+    """Batches that are not finished yet and in a run, or due for one that can be done now."""
+    if held_back(lake, settings):
+        return []  # they wait for a version to be accepted, and nobody must wait for them
     batches = all_batches(lake)
     finished = finished_batches(lake, batches)
     unfinished = [batch for batch in batches if batch not in finished]

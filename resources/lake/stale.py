@@ -28,6 +28,8 @@ STALE: Final = pl.Schema(
     }
 )
 """A row for each stage, batch and version that is not the target; `kept` of `rows` stay."""
+_seen: Final[dict[str, list[tuple[str, int]]]] = {}
+"""Versions and rows of files whose statistics do not tell, by their address."""
 _FILE: Final = pl.Schema(
     {"batch": pl.String(), "path": pl.String(), "rows": pl.Int64(), "version": pl.String()}
 )
@@ -110,22 +112,28 @@ def versions_of_files(lake: Lake, stage: str, table: DeltaTable) -> pl.DataFrame
 
 
 def _read(lake: Lake, stage: str, files: pl.DataFrame) -> pl.DataFrame:
-    """The versions of some files, from their rows."""
-    paths = files["path"].to_list()
-    full = [f"{lake.table_uri(stage)}/{path}" for path in paths]
-    counted = (
-        lake.scan_files(stage, paths, origin="_origin")
-        .select("_origin", "version")
-        .group_by("_origin", "version")
-        .agg(pl.len().cast(pl.Int64).alias("rows"))
-        .collect()
-    )
-    path = pl.col("_origin").replace_strict(full, paths, return_dtype=pl.String)
-    return (
-        counted.with_columns(path=path)
-        .join(files.select("path", "batch"), on="path")
-        .select(list(_FILE))
-    )
+    """The versions of some files, from their rows; a file never changes, so each is read once."""
+    full = {f"{lake.table_uri(stage)}/{path}": path for path in files["path"]}
+    fresh = {uri: path for uri, path in full.items() if uri not in _seen}
+    if fresh:
+        counted = (
+            lake.scan_files(stage, list(fresh.values()), origin="_origin")
+            .select("_origin", "version")
+            .group_by("_origin", "version")
+            .agg(pl.len().cast(pl.Int64))
+            .collect()
+        )
+        _seen.update({uri: [] for uri in fresh})
+        for uri, version, rows in counted.iter_rows():
+            _seen[uri].append((version, rows))
+    found = [
+        {"path": path, "version": version, "rows": rows}
+        for uri, path in full.items()
+        for version, rows in _seen[uri]
+    ]
+    schema = {"path": pl.String, "version": pl.String, "rows": pl.Int64}
+    counted = pl.DataFrame(found, schema=schema)
+    return counted.join(files.select("path", "batch"), on="path").select(list(_FILE))
 
 
 def _of_stage(lake: Lake, stage: str, target: str, batches: Collection[str] | None) -> pl.DataFrame:

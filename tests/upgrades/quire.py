@@ -34,5 +34,5 @@ _seen: list[str] = []
 
 if __name__ == "__main__":
     resources.summariser.extractive.REVISION = int(os.environ["UPGRADE_REVISION"])  # type: ignore[misc]
-    assets.summaries.build.do_documents = noted  # type: ignore[attr-defined]
+    assets.summaries.build.do_documents = noted  # type: ignore[assignment,attr-defined]
     raise SystemExit(main())

@@ -76,13 +76,13 @@ class Place:
 class Reader(threading.Thread):
     """Reads the summaries all the time, and keeps what must not be seen."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, pause: float) -> None:
         super().__init__(daemon=True)
         self.lake, self.ended = lake, threading.Event()
-        self.looks, self.mixed = 0, set[str]()
+        self.looks, self.mixed, self.pause = 0, set[str](), pause
 
     def run(self) -> None:
-        while not self.ended.wait(0.2):
+        while not self.ended.wait(self.pause):
             rows = self.lake.read("summaries", ["batch", "version"])
             found = rows.group_by("batch").agg(pl.col("version").n_unique())
             self.mixed |= set(found.filter(pl.col("version") > 1)["batch"])
@@ -120,7 +120,7 @@ def test_a_summariser_upgrade_runs_summaries_only_and_survives_a_kill(
     lake = make_lake(settings, n_batches, docs_each)
     before = {name: lake.ensure(name).version() for name in UPSTREAM}  # no page is read again
     (old,) = versions_in(lake, "summaries")
-    reader = Reader(lake)
+    reader = Reader(lake, max(0.5, 0.01 * n_batches))
     reader.start()
     began = time.monotonic()
     code, _ = place.run("upgrade", "--canary", "2", UPGRADE_KILL_AT=str(kill_at))

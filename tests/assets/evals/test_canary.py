@@ -67,7 +67,8 @@ def test_summaries_that_fail_stop_it_and_the_report_says_so(lake: Lake) -> None:
     assert any("summaries failed" in reason for reason in found.regressions)
     path, why_none = keep_canary_report(lake, upgrade, found, Limits())
     assert (path, why_none) == (f"_quire/upgrade/{upgrade.upgrade_id}/canary.html", "")
-    page = (lake.get(path or "") or b"").decode()
+    assert path is not None
+    page = (lake.get(path) or b"").decode()
     assert "more summaries failed" in page
     assert "quire upgrade --rollback" in page
     assert "<script" not in page

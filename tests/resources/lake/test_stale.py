@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from io_managers.schemas import STAGES, SUMMARIES, TABLES
 from io_managers.versions import StageVersion, decide, register
@@ -81,7 +81,7 @@ def test_files_that_do_not_tell_their_version_are_read(tmp_path: Path) -> None:
     publish_batch(lake, B1, ALL_GOOD)
     table = lake.ensure("summaries")
     actions = pl.DataFrame(table.get_add_actions(flatten=True)).to_dicts()
-    silent = [
+    silent: list[AddAction | RemoveAction] = [
         AddAction(a["path"], a["size_bytes"], {"batch": B1}, 0, True, json.dumps({}))
         for a in actions
     ]
