@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 
 import dagster as dg
@@ -28,6 +29,9 @@ from sensors.notifications import run_sensors
 from sensors.quarantine import quarantine_list_job, quarantine_release_job
 from sensors.runs import process_resource
 from sensors.upgrades import upgrade_job, upgrades_sensor
+
+# Dagster warns of its own doing: a sensor of two jobs is copied with a beta parameter.
+warnings.filterwarnings("ignore", "Parameter `owners` of initializer `Sens", dg.BetaWarning)
 
 INGEST_JOB = "ingest"
 SUMMARISE_JOB = "summarise"

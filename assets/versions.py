@@ -192,6 +192,17 @@ def _makes(stage: str, settings: Settings, version: str) -> bool:
 # What a run uses ----------------------------------------------------------------------------------
 
 
+def _instead(lake: Lake, stage: str, settings: Settings) -> Settings | None:
+    """The accepted settings, where a run can take them in place of these.
+
+    Summaries through a Batch API have a job of their own, which a process either has or has not.
+    """
+    found = accepted_settings(lake, stage, settings)
+    if found is None or found.summariser == settings.summariser:
+        return found
+    return None if "openai_batch" in (found.summariser, settings.summariser) else found
+
+
 def settings_to_use(lake: Lake, stage: str, settings: Settings) -> Settings:
     """The settings that a stage runs with now: those given, or those of the accepted version.
 
@@ -207,7 +218,7 @@ def settings_to_use(lake: Lake, stage: str, settings: Settings) -> Settings:
     version = stage_version(stage, settings)
     if register(lake, version, settings.gate) == "accepted":
         return settings
-    instead = accepted_settings(lake, stage, settings)
+    instead = _instead(lake, stage, settings)
     if instead is None:
         require_accepted(lake, stage, version.name)
         return settings  # accepted between two looks
@@ -264,7 +275,7 @@ def waiting_versions(
 def _waiting(lake: Lake, stage: str, settings: Settings, name: str, state: State) -> Waiting:
     current = accepted_version(lake, stage)
     words = not_accepted(stage, name, state, current)
-    if accepted_settings(lake, stage, settings) is None:
+    if _instead(lake, stage, settings) is None:
         here = "" if current is None else f" (this machine cannot make {current})"
         return Waiting(stage, name, state, None, words + here)
     return Waiting(

@@ -14,7 +14,12 @@ from pydantic import Field
 
 from assets.versions import held_back
 from resources.errors import QuireError
-from resources.lake.batches import all_batches, due_batches, finished_batches
+from resources.lake.batches import (
+    all_batches,
+    due_batches,
+    finished_batches,
+    ingested_stages,
+)
 from resources.lake.lake import Lake
 from resources.lake.live import pin
 from resources.lake.pause import paused
@@ -106,7 +111,7 @@ def fresh_batches(lake: Lake, settings: Settings, running: set[str]) -> list[str
     if held_back(lake, settings):
         return []  # they wait for a version to be accepted, and nobody must wait for them
     batches = all_batches(lake)
-    finished = finished_batches(lake, batches)
+    finished = finished_batches(lake, batches, ingested_stages(settings.summariser))
     unfinished = [batch for batch in batches if batch not in finished]
     in_runs = [batch for batch in unfinished if batch in running]
     return sorted({*in_runs, *due_batches(lake, unfinished, running)})

@@ -70,13 +70,18 @@ def begin_upgrade(lake: Lake, settings: Settings, n_canary: int) -> Upgrade | No
     The versions are made known to the lake; where the gate is open, that accepts them.
 
     Raises:
-        QuireError: An upgrade is open, or a version was rejected.
+        QuireError: An upgrade is open, a version was rejected, or summaries go through a Batch API.
     """
     versions = {stage: stage_version(stage, settings) for stage in STAGES}
     stale = stale_rows(lake, {stage: version.name for stage, version in versions.items()})
     stages = {stage for found in to_do(stale).values() for stage in found}
     if not stages:
         return None
+    if settings.summariser == "openai_batch":
+        raise QuireError(
+            "quire upgrade cannot wait for a provider's Batch API: set QUIRE_SUMMARISER=openai for "
+            "it (the same model, answers at once), or materialise single batches in the UI"
+        )
     changes = tuple(
         Change(stage, _before(lake, versions[stage], stale), versions[stage].name)
         for stage in STAGES

@@ -92,7 +92,8 @@ def _begin(lake: Lake, key: str) -> _Begun:
         except (ValueError, KeyError, TypeError):  # torn by a power cut: a run like any other
             pass
     now = datetime.now(UTC)
-    begun = _Begun(f"e{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", now)
+    # Names sort as runs began; the random end keeps two of the same microsecond apart.
+    begun = _Begun(f"e{now:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(1)}", now)
     value = {"key": key, "run_id": begun.run_id, "started_at": now.isoformat()}
     lake.put(OPEN, json.dumps(value).encode())
     return begun

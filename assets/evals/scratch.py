@@ -30,6 +30,7 @@ from assets.files.build import build_files
 from assets.images.build import build_images
 from assets.pages.build import build_pages
 from assets.summaries.build import build_summaries
+from assets.versions import stage_version
 from io_managers.publish import publish_staged
 from io_managers.schemas import MANIFEST, STAGES, TABLES
 from io_managers.staging import Staged
@@ -168,6 +169,7 @@ class _Scratch:
 
     lake: Lake
     context: StageContext
+    given: Settings
     versions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -177,7 +179,10 @@ class _Scratch:
             started = time.monotonic()
             staged = _BUILD[stage](self.context)
             publish_staged(self.lake, staged)
-            self.versions[stage] = staged.version
+            # A Batch API's version is judged by what the ordinary API answers.
+            asked = self.context.settings.summariser == self.given.summariser
+            meant = staged.version if asked else stage_version(stage, self.given).name
+            self.versions[stage] = meant
             self.seconds[stage] = time.monotonic() - started
 
     def rows(self, table: str, columns: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -233,6 +238,25 @@ class _Scratch:
         return counts
 
 
+def _asked_at_once(settings: Settings) -> Settings:
+    """The settings, with a provider's ordinary API in place of its Batch API.
+
+    The same model gets the same questions; an evaluation cannot wait a day for its answers.
+
+    Raises:
+        SettingError: Requests go to a folder, where nobody answers at once.
+    """
+    if settings.summariser != "openai_batch":
+        return settings
+    if (settings.base_url or "").startswith("file:"):
+        raise SettingError(
+            "summaries through a folder (QUIRE_BASE_URL=file://...) cannot be judged, since an "
+            "evaluation needs answers at once: give the address of a server of the same model, or "
+            "accept the version yourself with quire evals accept summaries"
+        )
+    return replace(settings, summariser="openai")
+
+
 @contextmanager
 def _scratch(
     settings: Settings,
@@ -245,7 +269,7 @@ def _scratch(
         own = Lake(str(folder / "lake"))
         context = StageContext(
             lake=own,
-            settings=replace(settings, gate="off", lake=own.root),
+            settings=replace(_asked_at_once(settings), gate="off", lake=own.root),
             workers=workers,
             batch=BATCH,
             run_id=run_id,
@@ -253,7 +277,7 @@ def _scratch(
             books=lake,
         )
         try:
-            yield _Scratch(own, context)
+            yield _Scratch(own, context, settings)
         finally:
             if lake is not None and settings.summariser != "extractive":
                 forget_refused(lake, BATCH)  # it is of no batch that waits

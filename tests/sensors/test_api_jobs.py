@@ -114,7 +114,7 @@ def test_the_ingest_run_leaves_the_summaries_to_the_provider(
     assert not result.run_requests  # a batch that waits for the provider is not healed in vain
     assert "STUCK" not in str(result.skip_reason)
     other = build_defs(replace(place.stage.settings, summariser="extractive"))
-    assert set(other.resolve_job_def(INGEST_JOB).graph.node_dict) == set(STAGES)
+    assert set(other.resolve_job_def(INGEST_JOB).graph.node_dict) == {*STAGES, "evals"}
     assert "api_jobs" not in {sensor.name for sensor in other.sensors or []}
 
 
