@@ -21,7 +21,6 @@ from resources.settings import Settings, load_settings
 from resources.telemetry.progress import Progress
 from resources.telemetry.resource import progress_resource
 from resources.workers.resource import workers_resource
-from sensors.api_jobs import api_jobs_sensor
 from sensors.evaluation import evaluate_job
 from sensors.maintenance import maintain_tables_job, maintain_tables_schedule
 from sensors.new_pdfs import ingest_now_job, new_pdfs_sensor
@@ -99,7 +98,7 @@ def build_defs(
         schedules=[maintain_tables_schedule(maintenance)],
         sensors=[
             new_pdfs_sensor(settings, INGEST_JOB),
-            *([api_jobs_sensor(settings, SUMMARISE_JOB)] if later else []),
+            *(_provider_sensors(settings) if later else []),
             upgrades_sensor(settings, INGEST_JOB, [ingest, upgrade]),
             *run_sensors(settings),
         ],
@@ -113,6 +112,12 @@ def build_defs(
             "delta": delta_io_manager,
         },
     )
+
+
+def _provider_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    from sensors.api_jobs import api_jobs_sensor  # brings an HTTP client
+
+    return [api_jobs_sensor(settings, SUMMARISE_JOB)]
 
 
 defs = build_defs()

@@ -20,7 +20,6 @@ import dagster as dg
 from assets.versions import held_back
 from cli.disk_full import told_of_full_disk
 from cli.interrupts import noting_interrupts
-from cli.provider import go_through_provider
 from cli.submission import submit_all
 from cli.terminal import warn
 from definitions import INGEST_JOB, SUMMARISE_JOB, build_defs
@@ -133,6 +132,8 @@ def ingest(
             batches.run_all(todo)
             batches.hand_over()
             if through_provider:
+                from cli.provider import go_through_provider  # brings an HTTP client
+
                 batches.job = definitions.resolve_job_def(SUMMARISE_JOB)
                 go_through_provider(
                     lake, settings, lambda: running_batches(instance), batches.publish

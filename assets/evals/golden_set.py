@@ -18,7 +18,6 @@ from assets.evals.cases import Case, golden_hash, load_cases
 from resources.errors import SettingError
 from resources.landing.listing import list_landing
 from resources.landing.uris import display_name, path_of
-from resources.samples.make import make_samples
 from resources.settings import Settings
 
 DEFAULT: Final = Path(__file__).parent / "golden"
@@ -55,6 +54,8 @@ def golden_set(settings: Settings) -> Iterator[GoldenSet]:
     with tempfile.TemporaryDirectory(prefix="quire-golden-") as name:
         folder = Path(name)
         shutil.copytree(DEFAULT, folder, dirs_exist_ok=True)
+        from resources.samples.make import make_samples  # half a second, with all it draws by
+
         make_samples(folder)
         wanted = {case.pdf for case in load_cases(folder)}
         for path in folder.glob("*.pdf"):

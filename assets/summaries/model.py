@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -26,8 +26,10 @@ from resources.budget.ledger import Spender
 from resources.errors import ErrorClass
 from resources.llm.base import Engine, Request
 from resources.llm.make import make_engine
-from resources.llm.openai_batch.engine import OpenAIBatchEngine
 from resources.summariser.base import SummaryRecord
+
+if TYPE_CHECKING:
+    from resources.llm.openai_batch.engine import OpenAIBatchEngine
 
 DOCUMENTS_AT_ONCE: Final = 32
 """Documents of which the text is held, and the kept answers are looked up together."""

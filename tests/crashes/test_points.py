@@ -18,6 +18,17 @@ from tests.end_to_end.pdfs import plain
 PAGES_EACH = 3
 # Where a place is passed often, once in the middle too.
 WHERE = (*POINTS, "stage.file_staged:7", "stage.checkpoint_recorded:4", "publish.after_commit:5")
+# One of each kind in every run of the tests: some ten seconds each.
+ALWAYS = {
+    "manifest.after_take",
+    "partitions.before_add",
+    "contents.claimed",
+    "stage.checkpoint_recorded",
+    "publish.after_failures",
+    "publish.after_side_table",
+    "publish.before_commit",
+    "publish.after_commit",
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +54,9 @@ def clean(tmp_path_factory: pytest.TempPathFactory, pdfs: Path) -> dict[str, lis
     return place.tables()
 
 
-@pytest.mark.parametrize("point", WHERE)
+@pytest.mark.parametrize(
+    "point", [p if p in ALWAYS else pytest.param(p, marks=pytest.mark.slow) for p in WHERE]
+)
 def test_a_process_that_kills_itself_there_loses_and_doubles_nothing(
     tmp_path: Path, pdfs: Path, clean: dict[str, list[dict[str, Any]]], point: str
 ) -> None:

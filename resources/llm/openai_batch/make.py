@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 from resources.errors import SettingError
 from resources.llm.openai.address import OPENAI, parse
-from resources.llm.openai_batch.client import HttpProvider
 from resources.llm.openai_batch.folder import FolderProvider
 from resources.llm.openai_batch.provider import Provider
 from resources.settings import Settings
@@ -34,4 +33,6 @@ def make_provider(settings: Settings) -> Provider:
                 "QUIRE_BASE_URL: a folder for vllm run-batch is written file:///absolute/folder"
             )
         return FolderProvider(folder)
+    from resources.llm.openai_batch.client import HttpProvider  # brings an HTTP client
+
     return HttpProvider(parse(url), settings.api_key)
