@@ -137,7 +137,7 @@ def test_the_sensor_asks_for_no_run_that_a_spent_budget_would_block(
     prepare(lake)
     summarise(lake, 350, "r1")
     context = dg.build_sensor_context(instance=instance)
-    spent = new_pdfs_sensor(replace(settings, budget_tokens=350), INGEST_JOB)
+    spent = new_pdfs_sensor(replace(settings, budget_tokens=350, gate="off"), INGEST_JOB)
     for _ in range(3):
         result = spent(context)
         assert isinstance(result, dg.SensorResult)
@@ -145,7 +145,7 @@ def test_the_sensor_asks_for_no_run_that_a_spent_budget_would_block(
         assert "1 batches wait for a larger budget" in str(result.skip_reason)
     for _ in range(MAX_REQUESTS):  # however often it was asked for before
         record_request(lake, BATCH, time.time() - HEAL_AFTER[-1])
-    raised = new_pdfs_sensor(replace(settings, budget_tokens=500), INGEST_JOB)
+    raised = new_pdfs_sensor(replace(settings, budget_tokens=500, gate="off"), INGEST_JOB)
     result = raised(context)
     assert isinstance(result, dg.SensorResult)
     assert [asked.partition_key for asked in result.run_requests or []] == [BATCH]
@@ -159,8 +159,8 @@ def test_ingest_runs_no_batch_that_a_spent_budget_would_block(
 ) -> None:
     prepare(lake)
     summarise(lake, 350, "r1")
-    assert batches_to_run(lake, replace(settings, budget_tokens=350)) == []
-    assert batches_to_run(lake, replace(settings, budget_tokens=500)) == [BATCH]
+    assert batches_to_run(lake, replace(settings, budget_tokens=350, gate="off")) == []
+    assert batches_to_run(lake, replace(settings, budget_tokens=500, gate="off")) == [BATCH]
     assert batches_to_run(lake, settings) == [BATCH]
 
 
