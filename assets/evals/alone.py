@@ -8,13 +8,14 @@ that it takes the same small share of a batch's time with any number of them. No
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import polars as pl
 
 from assets.context import StageContext, chunks, owned_documents, rows_by_document
 from assets.evals.base import METRICS, Measure
+from assets.evals.earlier import Earlier
 from assets.evals.live import Collected
 from resources.workers.pool import Task, TaskResult
 
@@ -31,8 +32,8 @@ TASK_ITEMS: Final = 200
 _Item = dict[str, Any]
 
 
-def measure_alone(context: StageContext, collected: Collected) -> dict[str, str]:
-    """Measure every page and summary of the batch.
+def measure_alone(context: StageContext, collected: Collected, earlier: Earlier) -> dict[str, str]:
+    """Measure every page and summary of the batch whose measures are not known from before.
 
     Returns:
         Why pages and summaries could not be measured, by case.
@@ -41,14 +42,13 @@ def measure_alone(context: StageContext, collected: Collected) -> dict[str, str]
     documents = owned_documents(context.lake, context.batch).select("doc_id", "n_pages").to_dicts()
     total = len(documents) + sum(document["n_pages"] or 0 for document in documents)
     done = 0
-    for result in context.workers.run(_tasks(_items(context, documents))):
+    items_to_do = _unknown(_items(context, documents), collected, earlier)
+    for result in context.workers.run(_tasks(items_to_do)):
         items = {item["unit"]: item for item in result.task.payload["items"]}
         done += len(result.task.units)
         for unit, measures in _answers(result):
-            item = items[unit]
-            collected.add(
-                item["subject"], item["version"], item["doc_id"], item["page_number"], measures
-            )
+            _collect(items[unit], measures, collected)
+            earlier.add(items[unit]["key"], measures)
         if result.failure is not None:
             reason = f"{result.failure.error_class}: {result.failure.error}"
             for unit in result.failure.units or result.task.units:
@@ -56,6 +56,21 @@ def measure_alone(context: StageContext, collected: Collected) -> dict[str, str]
                 left_out[f"{item['doc_id']}#{item['page_number'] or 'summary'}"] = reason
         context.progress.report("evals", context.batch, min(done, total), total)
     return left_out
+
+
+def _unknown(items: Iterator[_Item], collected: Collected, earlier: Earlier) -> Iterator[_Item]:
+    """Items to measure; the measures of the others are taken as they are known."""
+    for item in items:
+        key = earlier.key(*(item[name] for name in sorted(item) if name != "version"))
+        known = earlier.get(key)
+        if known is None:
+            yield {**item, "key": key}
+        else:
+            _collect(item, known, collected)
+
+
+def _collect(item: _Item, measures: Sequence[Measure], collected: Collected) -> None:
+    collected.add(item["subject"], item["version"], item["doc_id"], item["page_number"], measures)
 
 
 def _answers(result: TaskResult) -> Iterator[tuple[int, list[Measure]]]:

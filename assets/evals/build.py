@@ -19,6 +19,7 @@ from assets.context import StageContext
 from assets.evals import live
 from assets.evals.alone import measure_alone
 from assets.evals.base import Comparison, Limits
+from assets.evals.earlier import Earlier
 from assets.evals.kept import append_results
 from assets.evals.live import Collected
 from assets.evals.measured import MeasuredBatch
@@ -56,8 +57,10 @@ def build_evals(context: StageContext) -> MeasuredBatch:
     if sets and is_written(lake, run_id):
         return _measured(context, run_id, sets, SelfGraded(why=why))
     collected = Collected(batch)
-    left_out = measure_alone(context, collected)
-    graded = self_grade(context, collected)
+    earlier = Earlier(lake, batch, REVISION)
+    left_out = measure_alone(context, collected, earlier)
+    graded = self_grade(context, collected, earlier)
+    earlier.save()
     graded.left_out = left_out | graded.left_out
     graded.why = why or graded.why
     frame = collected.frame()

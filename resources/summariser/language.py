@@ -109,7 +109,7 @@ def _by_words(sample: str, script: str) -> str | None:
     words = Counter(_WORD.findall(sample.casefold()))
     total = sum(words.values())
     shares = {
-        language: sum(words[word] for word in common) / total if total else 0.0
+        language: sum(words[word] for word in common & words.keys()) / total if total else 0.0
         for language, common in _COMMON[script].items()
     }
     best = max(shares, key=lambda language: shares[language])

@@ -136,8 +136,10 @@ def _repeated(read: Sequence[str], again: Sequence[int]) -> Measure:
 
 def repeated_places(read: Sequence[str], truth: Sequence[str], run: int = RUN) -> list[int]:
     """Places of words in runs that stand more often than in the truth, and more than once."""
-    signs = sum(len(word) == 1 for word in read) > len(read) / 2
+    signs = list(map(len, read)).count(1) > len(read) / 2
     size = max(run, RUN_OF_SIGNS) if signs else run
+    if len(set(_runs(read, size))) == max(0, len(read) - size + 1):
+        return []  # as of nearly every page: no run stands twice
     counts, allowed = Counter(_runs(read, size)), Counter(_runs(truth, size))
     over = {said for said, n in counts.items() if n > max(1, allowed.get(said, 0))}
     seen: Counter[tuple[str, ...]] = Counter()

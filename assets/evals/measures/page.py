@@ -9,6 +9,7 @@ characters that could be garbage.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -30,6 +31,7 @@ PARTIAL: Final = 0.5
 """A page that was read in part is half a failure."""
 _FAILED: Final = {"failed": 1.0, "partial": PARTIAL}
 _SAID: Final = 6
+_DIGIT: Final = re.compile("[0-9]")
 
 
 def page_alone(
@@ -72,7 +74,7 @@ def _unknown(text: str) -> list[Measure]:
 
 def _repetition(text: str) -> list[Measure]:
     """Runs of words that stand on the page before, but for rows of tables and of numbers."""
-    words = [word for line in text.splitlines() if _is_prose(line) for word in words_of(line)]
+    words = words_of("\n".join(line for line in text.splitlines() if _is_prose(line)))
     if len(words) < MIN_WORDS:
         return []
     places = repeated_places(words, (), RUN)
@@ -85,7 +87,11 @@ def _repetition(text: str) -> list[Measure]:
 
 def _is_prose(line: str) -> bool:
     """Whether a line is no row of a table: no tabs, and more letters than digits."""
-    return "\t" not in line and sum(map(str.isalpha, line)) > sum(map(str.isdigit, line))
+    if "\t" in line:
+        return False
+    if line.isascii() and _DIGIT.search(line) is None:
+        return any(map(str.isalpha, line))
+    return sum(map(str.isalpha, line)) > sum(map(str.isdigit, line))
 
 
 def disagreement(text_layer: str, ocr: str) -> list[Measure]:

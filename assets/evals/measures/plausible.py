@@ -53,10 +53,19 @@ def judged_words(text: str, *, english: bool = False) -> Iterator[tuple[str, boo
         text: Of any language.
         english: Whether it is, so that a word has to look like English.
     """
-    for token in _CUT.sub(" ", text).split():
-        bare = token if token.isalpha() else _OUTSIDE.sub("", token)
-        if sum(map(str.isalpha, bare)) >= 2 and _NOT_JUDGED.search(bare) is None:
+    spaced = text if text.isascii() else _CUT.sub(" ", text)
+    for token in spaced.split():
+        bare = _judged_part(token)
+        if bare:
             yield bare, is_plausible(bare) and not (english and _is_not_english(bare))
+
+
+@functools.lru_cache(maxsize=65_536)
+def _judged_part(token: str) -> str:
+    """A string without the signs around it; empty when nothing is asked of it."""
+    bare = token if token.isalpha() else _OUTSIDE.sub("", token)
+    asked = sum(map(str.isalpha, bare)) >= 2 and _NOT_JUDGED.search(bare) is None
+    return bare if asked else ""
 
 
 @functools.lru_cache(maxsize=65_536)

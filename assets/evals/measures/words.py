@@ -14,9 +14,10 @@ character, since where they are cut says nothing. Case counts.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-import sys
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 
 UNSPACED: Final = (
@@ -30,14 +31,18 @@ _SAME: Final = str.maketrans(
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
     }
 )
+_BEYOND_LETTERS: Final = re.compile(
+    "[^\x00-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff"
+    "\u2010-\u2027\u2030-\u205e\u20a0-\u20cf\u2100-\u2bff]"
+)
+"""Not Latin, Greek or Cyrillic, nor their signs: there may be marks, formats, or no spaces."""
+_PLAIN_WORD: Final = re.compile(r"[^\W_]+")
 _BROKEN: Final = re.compile(r"(?<=[^\W\d_])-[^\S\n]*\n\s*(?=[a-z\u00df-\u00f6\u00f8-\u00ff])")
 
 
 @functools.cache
 def _word() -> re.Pattern[str]:
-    marks = _ranges(
-        [c for c in range(0x300, sys.maxunicode) if unicodedata.category(chr(c)) in ("Mn", "Mc")]
-    )
+    marks = _ranges([c for c in _assigned() if unicodedata.category(chr(c)) in ("Mn", "Mc")])
     return re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])(?:[^\W_]|[{marks}]))+")
 
 
@@ -53,7 +58,12 @@ def _ranges(codes: list[int]) -> str:
 
 @functools.cache
 def _unseen() -> dict[int, None]:
-    return {c: None for c in range(sys.maxunicode) if unicodedata.category(chr(c)) == "Cf"}
+    return {c: None for c in _assigned() if unicodedata.category(chr(c)) == "Cf"}
+
+
+def _assigned() -> Iterator[int]:
+    """Where marks and formats are: Han and private use, a million characters, take a second."""
+    return itertools.chain(range(0x20000), range(0xE0000, 0xE1000))
 
 
 @functools.cache
@@ -65,14 +75,16 @@ def words_of(text: str) -> list[str]:
     """The words of a text, in order."""
     if text.isascii():
         return words_of_plain(text)
-    return words_of_plain(unicodedata.normalize("NFKC", text.translate(_unseen())))
+    if _BEYOND_LETTERS.search(text):
+        text = text.translate(_unseen())
+    return words_of_plain(unicodedata.normalize("NFKC", text))
 
 
 def words_of_plain(text: str) -> list[str]:
     """The words of a text that `plain` made, in order."""
+    if text.isascii() or _BEYOND_LETTERS.search(text) is None:
+        return _PLAIN_WORD.findall(text)  # five times as fast
     found: list[str] = _word().findall(text)
-    if text.isascii():
-        return found
     # A mark that stands on a sign or alone is no word.
     return [word for word in found if word.isascii() or any(map(str.isalnum, word))]
 
@@ -80,8 +92,9 @@ def words_of_plain(text: str) -> list[str]:
 def plain(text: str) -> str:
     """A text without the differences that are none, in one line."""
     if not text.isascii():
+        differences = _differences() if _BEYOND_LETTERS.search(text) else _SAME
         # Signs first: NFKC takes some apart, and makes quotes and dashes of others.
-        text = unicodedata.normalize("NFKC", text.translate(_differences()))
+        text = unicodedata.normalize("NFKC", text.translate(differences))
     return " ".join(_BROKEN.sub("", text.translate(_SAME)).split())
 
 

@@ -183,6 +183,33 @@ def test_no_page_is_read_when_none_is_sampled(
     assert (measured.n_graded, set(asked)) == (0, {"assets.evals.alone_work:measure"})
 
 
+def test_what_did_not_change_is_not_measured_again(
+    tmp_path: Path, quiet: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(tmp_path / "lake")
+    publish_batch(lake, BATCH, pdfs(3))
+    first = build_evals(context(lake, quiet))
+    publish_batch(lake, BATCH, pdfs(4))
+    pool = shared_pool(quiet)
+    measured: list[Task] = []
+    run = pool.run
+    monkeypatch.setattr(pool, "run", lambda tasks: run(_taken(tasks, measured)))
+    again = build_evals(context(lake, quiet))
+    items = [item for task in measured for item in task.payload["items"]]
+    assert [item["subject"] for item in items] == ["pages"] * 10 + ["summaries"]
+    assert len({item["doc_id"] for item in items}) == 1
+    assert (again.run_id != first.run_id, again.n_pages, again.n_summaries) == (True, 40, 4)
+    fresh = make_lake(tmp_path / "fresh")
+    publish_batch(fresh, BATCH, pdfs(4))
+    assert build_evals(context(fresh, quiet)).means == again.means
+
+
+def _taken(tasks: Iterable[Task], taken: list[Task]) -> Iterator[Task]:
+    for task in tasks:
+        taken.append(task)
+        yield task
+
+
 def _noted(tasks: Iterable[Task], asked: list[str]) -> Iterator[Task]:
     for task in tasks:
         asked.append(task.function)
@@ -223,6 +250,13 @@ def test_a_share_of_the_pages_grades_the_engine(tmp_path: Path, settings: Settin
     assert check.passed
     assert "50 are needed to tell" in check.description
     assert build_evals(context(lake, chosen)).unchanged
+    for name in lake.names(f"{live.FOLDER}/{BATCH}"):  # as after a kill before they were kept
+        lake.delete(f"{live.FOLDER}/{BATCH}/{name}")
+    path.unlink()  # its picture was read before, and cannot be made again
+    again = build_evals(context(lake, chosen))
+    assert (again.unchanged, again.n_graded) == (False, 2)
+    graded = [mean for mean in again.means if mean.degradation is not None]
+    assert graded == [mean for mean in measured.means if mean.degradation is not None]
 
 
 def test_while_no_version_may_be_used_here_the_rest_is_measured(
