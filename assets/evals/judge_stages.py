@@ -70,7 +70,7 @@ def judge_all(
         if not mine:  # no metric is this stage's alone
             mine = _after(stage, plan.new.versions[stage], new)
             before = _after(stage, plan.baselines.get(stage, ""), sides.old.results)
-        verdict = _without_ruin(_verdict(stage, plan, mine, before, limits))
+        verdict = without_ruin(_verdict(stage, plan, mine, before, limits))
         judged.verdicts.append(verdict)
         if verdict.accepted or stage == plan.subjects[-1]:
             continue
@@ -129,7 +129,7 @@ def _verdict(
     )
 
 
-def _without_ruin(verdict: Verdict) -> Verdict:
+def without_ruin(verdict: Verdict) -> Verdict:
     """The verdict; rejected too where units are few, and all of them worse out of all reason.
 
     Of three pages nobody can be sure by statistics, and a version that loses all of their text

@@ -44,8 +44,8 @@ _DOCUMENTS: Final = frozenset(
         "failed_summary",
     }
 )
-_GENERAL: Final = ("wer", "cer")
-"""Everything that goes wrong with a text raises these: they are named after what says more."""
+_GENERAL: Final = ("unknown_words", "wer", "cer")
+"""Much that goes wrong with a text raises these: they are named after what says more."""
 _ALL_WRONG: Final = CASES | {"cer", "wer", "words_missing", "rouge_l"}
 """Metrics that are 1 for a page, document or case of which nothing came."""
 _FAILED: Final = {"pages": "failed_page", "summaries": "failed_summary"}
