@@ -63,7 +63,7 @@ def measured(truth: Pages, read: Pages, version: str) -> list[Result]:
 def verdict(truth: Pages, old: Pages, new: Pages) -> Verdict:
     """As an evaluation judges pages: by the paired test, and by ruin where pages are few."""
     found = judge("pages", NEW, OLD, measured(truth, new, NEW), measured(truth, old, OLD))
-    return without_ruin(found)
+    return without_ruin(found, Limits())
 
 
 def changed(pages: Pages, damage: Damage) -> dict[str, str]:
