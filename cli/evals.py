@@ -53,7 +53,7 @@ def run_evaluation(*, lake: LakeOption = None, as_json: JsonOption = False) -> N
     if as_json:
         say_json({"lake": opened.lake.root, **_told(opened, run)})
     else:
-        _say_run(opened, run)
+        say_run(opened, run)
     if is_rejected(run):
         raise typer.Exit(ExitCode.AUDIT)
 
@@ -68,7 +68,8 @@ def _told(opened: Opened, run: EvalRun) -> dict[str, Any]:
     }
 
 
-def _say_run(opened: Opened, run: EvalRun) -> None:
+def say_run(opened: Opened, run: EvalRun) -> None:
+    """What a person is told of a run: verdicts with all reasons, worst pages, what to do next."""
     cost = "unknown" if run.cost_usd is None else f"{run.cost_usd:.4f} USD"
     say(
         f"{run.run_id}: {counted(run.n_cases, 'golden case')}, {counted(run.n_pages, 'page')}, "

@@ -88,9 +88,22 @@ def _run(opened: Opened, begun: Upgrade, *, as_json: bool) -> None:
         say_json({"lake": opened.lake.root, **_as_json(ended), **more})
     else:
         _say(ended, opened.lake.root)
+        _say_why_rejected(opened, ended)
     for batch, error in result.failed_runs.items():
         warn(f"{batch}: {error}")
     raise typer.Exit(_code(ended, failed=bool(result.failed_runs)))
+
+
+def _say_why_rejected(opened: Opened, ended: Upgrade) -> None:
+    """The evaluation that rejected it, as `quire evals run` tells of it."""
+    if ended.state != "rejected":
+        return
+    from assets.evals.kept import newest_run
+    from cli.evals import say_run
+
+    run = newest_run(opened.lake)
+    if run is not None and set(ended.targets.values()) & set(run.versions.values()):
+        say_run(opened, run)
 
 
 def _code(ended: Upgrade, *, failed: bool) -> ExitCode:

@@ -317,18 +317,6 @@ def choose_canary(lake: Lake, batches: Sequence[str], n: int) -> tuple[str, ...]
     return tuple(sorted(chosen))
 
 
-def settle_canary(
-    lake: Lake, upgrade: Upgrade, compared: Mapping[str, object], regressions: Sequence[str]
-) -> Upgrade | None:
-    """Record what the comparison said: on with the backfill, or stopped with why."""
-    if regressions:
-        why = f"the canary is worse: {'; '.join(regressions)}"
-        changed = replace(upgrade, state="stopped", stopped_in="canary", why=why, compared=compared)
-    else:
-        changed = replace(upgrade, state="backfilling", compared=compared, asked={})
-    return record(lake, changed)
-
-
 def compare_canary(lake: Lake, upgrade: Upgrade, settings: Settings) -> Upgrade | None:
     """Compare the canary with the rows before it, and record what came of it.
 

@@ -25,6 +25,7 @@ from assets.evals.verdict import judge
 from io_managers.schemas import TABLES
 from resources.lake.lake import Lake
 from resources.lake.upgrades import Upgrade
+from resources.report.escaping import percent
 
 MOST_DOCUMENTS: Final = 200
 """Documents of the canary that are read and measured, spread over its batches; every row is
@@ -67,7 +68,9 @@ class StageDiff:
     @property
     def line(self) -> str:
         """One line for people."""
-        alike = "" if self.similarity is None else f", alike by {self.similarity:.1%} in the mean"
+        alike = (
+            "" if self.similarity is None else f", alike by {percent(self.similarity)} in the mean"
+        )
         return (
             f"{self.stage}: {self.changed:,} of {self.after:,} {_NAMES.get(self.stage, 'rows')} "
             f"changed{alike}; {self.failed_before:,} failed before, {self.failed_after:,} now"

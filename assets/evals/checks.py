@@ -14,6 +14,7 @@ from assets.evals.base import METRICS, Comparison, Level, Limits
 from assets.evals.history import Drift, History, batch_drift, graded_drift
 from assets.evals.live import MIN_UNITS, Mean
 from assets.evals.measured import MeasuredBatch
+from resources.report.escaping import percent
 
 CLEAN: Final = ("garbage", "unknown_words", "repetition")
 SUPPORTED: Final = ("unsupported_numbers", "unsupported_names", "novelty", "language")
@@ -158,7 +159,7 @@ def _told(
         return EvalCheck(name, level, said + against, metadata)
     said = "; ".join(
         f"{METRICS[_metric(metric)]}: {metric} {drift.explanation}, "
-        f"confidence {drift.confidence or 0:.1%}"
+        f"confidence {percent(drift.confidence or 0)}"
         for metric, drift in bad
     )
     return EvalCheck(name, level, said + against, metadata)

@@ -7,7 +7,6 @@ here: what a line of `cases.jsonl` may say (`cases.py`), or reading the PDFs (`r
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from resources.errors import SettingError
 from resources.landing.listing import list_landing
 from resources.landing.uris import display_name, path_of
 from resources.settings import Settings
+from resources.workers.folders import spool_folder
 
 DEFAULT: Final = Path(__file__).parent / "golden"
 """Cases about the project's samples; their PDFs are made when they are needed."""
@@ -51,9 +51,9 @@ def golden_set(settings: Settings) -> Iterator[GoldenSet]:
     if settings.golden is not None:
         yield _load(Path(settings.golden))
         return
-    with tempfile.TemporaryDirectory(prefix="quire-golden-") as name:
-        folder = Path(name)
-        shutil.copytree(DEFAULT, folder, dirs_exist_ok=True)
+    with spool_folder() as scratch:  # one that a killed process leaves is swept
+        folder = scratch / "golden"
+        shutil.copytree(DEFAULT, folder)
         from resources.samples.make import make_samples  # half a second, with all it draws by
 
         make_samples(folder)

@@ -20,7 +20,7 @@ from assets.evals.measuring import measure_golden
 from assets.evals.plan import Plan, without
 from assets.evals.reading import Reader
 from assets.evals.sides import Sides
-from assets.evals.verdict import ADVISORY, judge
+from assets.evals.verdict import ADVISORY, judge, too_few
 from io_managers.schemas import STAGES
 from resources.lake.lake import Lake
 
@@ -70,7 +70,7 @@ def judge_all(
         if not mine:  # no metric is this stage's alone
             mine = _after(stage, plan.new.versions[stage], new)
             before = _after(stage, plan.baselines.get(stage, ""), sides.old.results)
-        verdict = _without_ruin(_verdict(stage, plan, mine, before, limits))
+        verdict = without_ruin(_verdict(stage, plan, mine, before, limits), limits)
         judged.verdicts.append(verdict)
         if verdict.accepted or stage == plan.subjects[-1]:
             continue
@@ -129,17 +129,27 @@ def _verdict(
     )
 
 
-def _without_ruin(verdict: Verdict) -> Verdict:
+def without_ruin(verdict: Verdict, limits: Limits) -> Verdict:
     """The verdict; rejected too where units are few, and all of them worse out of all reason.
 
     Of three pages nobody can be sure by statistics, and a version that loses all of their text
     would be accepted.
     """
-    ruined = tuple(c.explanation for c in verdict.comparisons if _is_ruin(c))
+    ruined = {c.explanation: _told(c, limits) for c in verdict.comparisons if _is_ruin(c)}
     if not ruined:
         return verdict
-    reasons = (*ruined, *(reason for reason in verdict.reasons if reason not in ruined))
-    return replace(verdict, accepted=False, reasons=reasons)
+    others = (reason for reason in verdict.reasons if reason not in ruined)
+    comparisons = tuple(ruined.get(c.explanation, c) for c in verdict.comparisons)
+    reasons = (*(c.explanation for c in ruined.values()), *others)
+    return replace(verdict, accepted=False, reasons=reasons, comparisons=comparisons)
+
+
+def _told(ruined: Comparison, limits: Limits) -> Comparison:
+    """The comparison as one that rejects, in words that do not say that nobody can be sure."""
+    words = ruined.explanation.replace(
+        too_few(limits.alpha), "all of them by far: no test is needed"
+    )
+    return replace(ruined, level="fail", explanation=words)
 
 
 def _is_ruin(comparison: Comparison) -> bool:

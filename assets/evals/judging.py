@@ -36,6 +36,7 @@ from assets.evals.finding import (
 from assets.evals.measures.against_truth import against_truth
 from assets.evals.measures.summary import rouge_l
 from assets.evals.measures.words import quoted
+from resources.report.escaping import percent
 
 METRIC_OF: Final[Mapping[str, str]] = {
     "order": "text_order",
@@ -178,7 +179,7 @@ def _page_said(wanted: str, read: str, cer: Measure, tolerance: float) -> str:
     if cer.value <= tolerance:
         return cer.explanation
     return (
-        f"{cer.explanation}, {tolerance:.1%} may be wrong; expected {quoted(wanted, _LONG)}, "
+        f"{cer.explanation}, {percent(tolerance)} may be wrong; expected {quoted(wanted, _LONG)}, "
         f"found {quoted(read, _LONG)}"
     )
 
@@ -187,7 +188,7 @@ def _near(wanted: str, place: Place) -> str:
     if not place.found:
         return f"expected {quoted(wanted, _LONG)}, and nothing is like it"
     lost = f"; missing: {quoted(' '.join(place.missing), _LONG)}" if place.missing else ""
-    nearest = f"the nearest is {quoted(place.found, _LONG)} ({place.error:.1%} wrong{lost})"
+    nearest = f"the nearest is {quoted(place.found, _LONG)} ({percent(place.error)} wrong{lost})"
     return f"expected {quoted(wanted, _LONG)}; {nearest}"
 
 

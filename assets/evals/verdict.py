@@ -26,6 +26,7 @@ from typing import Final
 
 from assets.evals.base import METRICS, Comparison, Level, Limits, Result, Suite, Verdict
 from assets.evals.bootstrap import least_units, lower_bound
+from resources.report.escaping import percent
 
 ADVISORY: Final = frozenset({"doubt", "novelty", "compression"})
 """Never a reason to reject: engines count confidence each in its own way, and a model that writes
@@ -44,8 +45,8 @@ _DOCUMENTS: Final = frozenset(
         "failed_summary",
     }
 )
-_GENERAL: Final = ("wer", "cer")
-"""Everything that goes wrong with a text raises these: they are named after what says more."""
+_GENERAL: Final = ("unknown_words", "wer", "cer")
+"""Much that goes wrong with a text raises these: they are named after what says more."""
 _ALL_WRONG: Final = CASES | {"cer", "wer", "words_missing", "rouge_l"}
 """Metrics that are 1 for a page, document or case of which nothing came."""
 _FAILED: Final = {"pages": "failed_page", "summaries": "failed_summary"}
@@ -266,14 +267,14 @@ def _explained(comparison: Comparison, n_worse: int, paired: _Paired, limits: Li
     """One sentence: what is wrong, by how much, how sure, on how many; then what was left out."""
     metric, n = comparison.metric, comparison.n
     units = _units(metric)
-    change = f"{comparison.baseline_mean:.2%} before, {comparison.mean:.2%} now"
+    change = f"{percent(comparison.baseline_mean)} before, {percent(comparison.mean)} now"
     least = least_units(limits.alpha)
     if comparison.level == "pass" and comparison.difference <= 0:
         words = f"{metric} is no worse: {change}, on {n} {units}"
     elif n < least and comparison.difference > limits.warn:
         words = (
             f"{METRICS.get(metric, metric)}: {metric} {change}, worse on {n_worse} of {n} {units}, "
-            f"too few to be sure (at least {least} are needed)"
+            f"{too_few(limits.alpha)}"
         )
     elif comparison.level == "pass":
         sure = "for sure, and too little to matter" if comparison.low > 0 else "within chance"
@@ -281,8 +282,8 @@ def _explained(comparison: Comparison, n_worse: int, paired: _Paired, limits: Li
     else:
         words = (
             f"{METRICS.get(metric, metric)}: {metric} {change}, worse on {n_worse} of {n} {units} "
-            f"({comparison.suite}), by at least {comparison.low:.2%} in the mean with "
-            f"{1 - limits.alpha:.1%} confidence"
+            f"({comparison.suite}), by at least {percent(comparison.low)} in the mean with "
+            f"{percent(1 - limits.alpha)} confidence"
         )
     if paired.lost:
         words += f"; {paired.lost} of the baseline's {units} have no result now"
@@ -291,6 +292,11 @@ def _explained(comparison: Comparison, n_worse: int, paired: _Paired, limits: Li
     if paired.only_new:
         words += f"; {paired.only_new} {units} were not measured before and are left out"
     return words
+
+
+def too_few(alpha: float) -> str:
+    """What is said of a large difference of fewer units than the test can be sure of."""
+    return f"too few to be sure (at least {least_units(alpha)} are needed)"
 
 
 def _units(metric: str) -> str:

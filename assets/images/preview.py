@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from assets.context import StageContext
 from assets.images.roles import DECORATION_RULE
 from assets.preview import picture, table
 from io_managers.staging import Staged, lake_frame, staged_rows
+from resources.workers.folders import spool_folder
 from resources.workers.pool import Task
 
 _ROW = ["doc_id", "page_number", "role", "format", "width", "height", "n_bytes", "status"]
@@ -31,8 +31,8 @@ def preview_images(context: StageContext, staged: Staged) -> str:
 
 def _pictures(context: StageContext, staged: Staged, wanted: list[str]) -> str:
     """Thumbnails, reading one staged file at a time."""
-    with tempfile.TemporaryDirectory(prefix="quire-preview-") as folder:
-        paths = [str(path) for path in _written(context, staged, wanted, Path(folder))]
+    with spool_folder() as folder:  # one that a killed process leaves is swept
+        paths = [str(path) for path in _written(context, staged, wanted, folder)]
         name = "assets.images.thumbnail:shrink_images"
         return " ".join(
             picture(blob, Path(paths[record["unit"] - 1]).name[:8])

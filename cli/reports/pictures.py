@@ -7,7 +7,6 @@ process never opens one.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from resources.lake.find import Found
 from resources.lake.lake import Lake
 from resources.landing.copies import Wanted, local_copy
 from resources.settings import Settings
+from resources.workers.folders import spool_folder
 from resources.workers.shared import shared_pool
 from resources.workers.tasks import Task
 
@@ -90,10 +90,10 @@ def thumbnails(settings: Settings, lake: Lake, document: Document) -> dict[str, 
         if row["sha256"] and row["status"] == "ok" and (row["n_bytes"] or 0) <= _IMAGE_BYTES
     )
     hashes = list(wanted)[:THUMBNAILS]
-    with tempfile.TemporaryDirectory(prefix="quire-report-") as folder:
+    with spool_folder() as folder:  # one that a killed process leaves is swept
         tasks = [
             Task(sha256, "assets.images.thumbnail:shrink_images", {"paths": [path]})
-            for sha256, path in _put(lake, document, hashes, Path(folder))
+            for sha256, path in _put(lake, document, hashes, folder)
         ]
         return {
             result.task.document: blob

@@ -66,6 +66,17 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
+def percent(value: float | None) -> str:
+    """An error for people, as narrow as it may be: `0.31 %`, `12.4 %`."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    share = abs(value) * 100
+    if 0 < share < 0.005:
+        return "<0.01 %" if value > 0 else ">-0.01 %"
+    digits = 2 if share < 10 else 1 if share < 100 else 0
+    return f"{value * 100:.{digits}f} %"
+
+
 def chip(text: object, *classes: str) -> str:
     """A short word in a coloured frame; classes are ours, never data."""
     return f'<span class="{" ".join(("chip", *classes))}">{safe(text)}</span>' if text else ""

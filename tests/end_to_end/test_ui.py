@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from resources.settings import REPOSITORY_ROOT
+from tests.end_to_end.dev_server import free_port, make_dev, started, wait_for
 from tests.end_to_end.pdfs import plain
 from tests.end_to_end.running import Place, make_place
 
@@ -29,44 +22,6 @@ _CHROMIUM_FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-@contextmanager
-def started(place: Place, *command: str) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=REPOSITORY_ROOT,
-        env=place.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def wait_for(url: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, f"{url} did not come up"
-            time.sleep(0.5)
 
 
 @pytest.mark.browser
@@ -136,9 +91,7 @@ def test_odd_names_are_only_text_in_the_ui(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_dropped_pdf_is_summarised_without_a_click(tmp_path: Path) -> None:
     place = make_place(tmp_path / "place", stable_seconds="5")
-    port = free_port()
-    with started(place, "cli.dev", "--port", str(port)):
-        wait_for(f"http://127.0.0.1:{port}/server_info")
+    with make_dev(place):
         plain(place.landing / "dropped.pdf", n_pages=2)
         deadline = time.monotonic() + 180
         while place.lake.read("summaries", ["status"]).is_empty():

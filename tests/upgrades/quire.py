@@ -1,7 +1,8 @@
-"""`quire` with a newer extractive summariser, which notes every document that it summarised.
+"""`quire` with a newer stage; of the summariser every document that it summarised is noted.
 
-`UPGRADE_REVISION`: of the summariser. `UPGRADE_NOTES`: the file of the notes. `UPGRADE_KILL_AT`:
-after so many notes in this process it kills itself, before what it holds is recorded.
+`UPGRADE_DOCS_REVISION`: of `docs`. `UPGRADE_REVISION`: of the extractive summariser.
+`UPGRADE_NOTES`: the file of the notes. `UPGRADE_KILL_AT`: after so many notes in this process it
+kills itself, before what it holds is recorded.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import assets.docs.version
 import assets.summaries.build
 import resources.summariser.extractive
 from assets.items import do_documents
@@ -33,6 +35,9 @@ def noted(*given: Any) -> Iterator[tuple[str, Any]]:
 _seen: list[str] = []
 
 if __name__ == "__main__":
-    resources.summariser.extractive.REVISION = int(os.environ["UPGRADE_REVISION"])  # type: ignore[misc]
-    assets.summaries.build.do_documents = noted  # type: ignore[assignment,attr-defined]
+    if "UPGRADE_REVISION" in os.environ:
+        resources.summariser.extractive.REVISION = int(os.environ["UPGRADE_REVISION"])  # type: ignore[misc]
+        assets.summaries.build.do_documents = noted  # type: ignore[assignment,attr-defined]
+    if "UPGRADE_DOCS_REVISION" in os.environ:
+        assets.docs.version.REVISION = int(os.environ["UPGRADE_DOCS_REVISION"])  # type: ignore[misc]
     raise SystemExit(main())

@@ -21,6 +21,7 @@ from assets.evals.measures.matching import matched
 from assets.evals.measures.plausible import judged_words
 from assets.evals.measures.words import plain, quoted, words_of, words_of_plain
 from assets.pages.routing.soundness import unsound_share
+from resources.report.escaping import percent
 from resources.summariser.language import guess_language
 
 MIN_WORDS: Final = 10
@@ -52,7 +53,7 @@ def page_alone(
     found = [Measure("failed_page", _FAILED.get(status, 0.0), status if status in _FAILED else "")]
     if text.strip():
         share = unsound_share(text)
-        said = f"{share:.1%} of the characters are no text" if share else ""
+        said = f"{percent(share)} of the characters are no text" if share else ""
         found.append(Measure("garbage", share, said))
     found += _unknown(text)
     found += _repetition(text)

@@ -13,9 +13,8 @@ from typing import Final
 from assets.evals.base import Result, Suite
 from assets.evals.report.charts import Point, key, lines, scatter
 from assets.evals.report.content import Past, Report, Seen, engine_of
-from assets.evals.report.scale import percent
 from assets.evals.report.sections import SUITES, TELLING
-from resources.report.escaping import counted, safe
+from resources.report.escaping import counted, percent, safe
 
 _RUNS: Final = 60
 """A chart of 300 pixels shows no more."""

@@ -10,8 +10,7 @@ from typing import Final
 
 from assets.evals.base import Result
 from assets.evals.report.content import Report, metric_rows
-from assets.evals.report.scale import percent
-from resources.report.escaping import safe
+from resources.report.escaping import percent, safe
 
 _BYTES: Final = 400_000
 """Of the list of results; each takes about 250."""

@@ -13,10 +13,9 @@ from typing import Final
 from assets.evals.base import PageReading, Result
 from assets.evals.report.content import Pictures, Report
 from assets.evals.report.rows import Line, Row, rows_of, stretches
-from assets.evals.report.scale import percent
 from assets.evals.report.words import LIMIT, Piece
 from assets.evals.report.worst import PagePair, told
-from resources.report.escaping import chip, counted, safe
+from resources.report.escaping import chip, counted, percent, safe
 
 _WORSE: Final = 6
 """Metrics named of a page."""

@@ -1,4 +1,4 @@
-"""Errors as words and as places: per cent, and the square-root scale of every chart.
+"""Errors as places: the square-root scale of every chart.
 
 Here: numbers. Not here: drawing (`charts.py`).
 
@@ -16,17 +16,6 @@ from typing import Final
 _TICKS: Final = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _NEAR: Final = 13.0
 """Per cent of the width that a tick's words take."""
-
-
-def percent(value: float | None) -> str:
-    """An error for people, as narrow as it may be: `0.31 %`, `12.4 %`."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    share = abs(value) * 100
-    if 0 < share < 0.005:
-        return "<0.01 %" if value > 0 else ">-0.01 %"
-    digits = 2 if share < 10 else 1 if share < 100 else 0
-    return f"{value * 100:.{digits}f} %"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Final
 from assets.evals.base import Comparison, Verdict
 from assets.evals.report.charts import axis, dots
 from assets.evals.report.content import PageKey, Report, Row, Shown, mean_of, metric_rows
-from assets.evals.report.scale import Scale, percent
-from resources.report.escaping import chip, counted, safe
+from assets.evals.report.scale import Scale
+from resources.report.escaping import chip, counted, percent, safe
 
 _REASONS: Final = 12
 _CHARACTERS: Final = 600

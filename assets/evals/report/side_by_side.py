@@ -17,7 +17,7 @@ from typing import Final
 
 from assets.evals.report.rows import Line, Row, rows_of, stretches
 from assets.evals.report.words import PageDiff, compare_pages
-from resources.report.escaping import counted, visible
+from resources.report.escaping import counted, percent, visible
 
 NARROW: Final = 60
 """Columns under which the sides stand one below the other."""
@@ -54,7 +54,7 @@ def diff_text(old: str, new: str, width: int) -> str:
 def _told_before(diff: PageDiff) -> Iterator[str]:
     gone = counted(diff.removed, "word")
     words = f"{gone} gone, {diff.added:,} come, {diff.moved:,} elsewhere"
-    yield f"{words} ({diff.changed:.1%} of all)"
+    yield f"{words} ({percent(diff.changed)} of all)"
     if diff.before:
         yield f"... {diff.before:,} characters, the same in both"
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from assets.evals.base import METRICS, PageReading, Suite
 from assets.evals.report.content import DOCUMENT, SUMMARY, PageKey, Report, Shown
-from assets.evals.report.scale import percent
 from assets.evals.report.words import PageDiff, compare_pages
+from resources.report.escaping import percent
 
 WORST: Final = 10
 _SUITES: Final[tuple[Suite, ...]] = ("golden", "live")

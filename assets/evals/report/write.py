@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC
-from pathlib import Path
 from typing import Final
 
-from assets.evals.base import EvalRun, Limits, Readings, Result, undecided
+from assets.evals.base import EvalRun, Limits, Readings, undecided
 from assets.evals.report.content import (
     Command,
     PageKey,
@@ -170,36 +168,6 @@ def render(report: Report, pairs: Sequence[PagePair] | None = None) -> str:
     for anchor, name in sections:
         parts.append(f'<section id="{anchor}"><h2>{safe(name)}</h2>{bodies[anchor]}</section>\n')
     return "".join([*parts, "</main></body></html>\n"])
-
-
-def write_report(
-    run: EvalRun,
-    new: Sequence[Result],
-    old: Sequence[Result] = (),
-    new_readings: Sequence[Readings] = (),
-    old_readings: Sequence[Readings] = (),
-    *,
-    history: Sequence[Past] = (),
-    pictures: Pictures | None = None,
-    places: Mapping[str, PageKey] | None = None,
-    limits: Limits | None = None,
-    lake: str | None = None,
-    out: Path | None = None,
-) -> bytes:
-    """The report of a run as bytes of UTF-8; written to `out` as well, where it is given."""
-    report = report_of(
-        run,
-        Side(new, new_readings),
-        Side(old, old_readings),
-        history=history,
-        places=places,
-        limits=limits,
-        lake=lake,
-    )
-    data = render(replace(report, pictures=pictures or Pictures())).encode("utf-8", "replace")
-    if out is not None:
-        out.write_bytes(data)
-    return data
 
 
 def report_metadata(lake: str, run_id: str) -> dict[str, str]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from assets.evals.golden_set import golden_set
 from resources.errors import SettingError
-from resources.settings import Settings
+from resources.settings import REPOSITORY_ROOT, Settings
+from resources.workers.folders import sweep_spool_folders
 
 CASE: dict[str, object] = {"id": "c1", "pdf": "a.pdf", "kind": "text_present", "text": "harbour"}
 
@@ -75,3 +81,22 @@ def test_the_default_is_made_of_the_samples_and_goes(settings: Settings) -> None
         copy = shutil.copytree(found.folder, Path(settings.landing) / "golden")
     with golden_set(replace(settings, golden=str(copy))) as found:
         assert found.of == first
+
+
+def test_the_default_of_a_killed_process_is_swept(settings: Settings, tmp_path: Path) -> None:
+    program = (
+        "import os, signal\n"
+        "from assets.evals.golden_set import golden_set\n"
+        "from resources.settings import load_settings\n"
+        "with golden_set(load_settings({})):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(REPOSITORY_ROOT)}
+    killed = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(folder.glob("*/golden/*.pdf"))
+    with mock.patch("tempfile.tempdir", str(folder)):
+        sweep_spool_folders()
+    assert list(folder.glob("quire-*")) == []

@@ -205,7 +205,7 @@ def test_a_page_text_has_all_measures_and_one_limit() -> None:
     assert [r.passed for r in found] == [True] + [None] * 5
     worse = judge_case(case, reading(damage.noise(TEXT, 0.1)), VERSIONS)
     assert worse[0].passed is False
-    assert "1.0% may be wrong; expected “The ferry runs" in worse[0].explanation
+    assert "1.00 % may be wrong; expected “The ferry runs" in worse[0].explanation
 
 
 @pytest.mark.parametrize(

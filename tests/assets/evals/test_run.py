@@ -201,7 +201,8 @@ def test_pages_of_the_lake_are_read_from_pictures_by_both_sides(
     assert "own-0.pdf" in shown
     # Four pages are too few to be sure of a difference; that all of their text is gone needs none.
     assert missing.n >= RUINED_UNITS
-    assert missing.level == "warn"
+    assert missing.level == "fail"
+    assert "too few to be sure" not in missing.explanation
     assert not verdict.accepted
     assert "text is missing" in verdict.reasons[0]
 

@@ -129,10 +129,10 @@ def test_the_words_name_what_is_wrong_and_where() -> None:
     assert not verdict.accepted
     (reason,) = verdict.reasons
     assert reason.startswith(
-        "text is missing: words_missing 0.00% before, 4.00% now, worse on 40 of 60 pages (live), "
+        "text is missing: words_missing 0.00 % before, 4.00 % now, worse on 40 of 60 pages (live), "
         "by at least "
     )
-    assert reason.endswith("with 99.9% confidence; worst d#000: 3 of 52 lines")
+    assert reason.endswith("with 99.9 % confidence; worst d#000: 3 of 52 lines")
     assert verdict.comparisons[0].worst == tuple(f"d#{n:03d}" for n in range(10))
 
 

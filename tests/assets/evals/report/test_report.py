@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +22,7 @@ from assets.evals.report.content import (
     past_of,
 )
 from assets.evals.report.worst import worst_pages
-from assets.evals.report.write import render, report_metadata, report_of, write_report
+from assets.evals.report.write import render, report_metadata, report_of
 from tests.assets.evals.report import making
 from tests.assets.evals.report.making import DOC, NEW, OLD
 
@@ -393,16 +392,6 @@ def test_every_chart_says_what_it_shows() -> None:
     assert len(ids) == len(set(ids))
     links = {str(attributes["href"])[1:] for tag, attributes in tags if tag == "a"}
     assert links <= set(ids)
-
-
-def test_the_file_holds_what_is_returned(tmp_path: Path) -> None:
-    new, old = making.sides()
-    out = tmp_path / "report.html"
-    data = write_report(
-        making.run(making.verdict()), new.results, old.results, new.readings, old.readings, out=out
-    )
-    assert out.read_bytes() == data
-    assert data.startswith(b"<!doctype html>")
 
 
 @pytest.mark.parametrize(

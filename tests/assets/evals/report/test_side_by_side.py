@@ -19,7 +19,7 @@ def columns(line: str) -> int:
 
 def test_what_differs_is_marked_beside_what_it_was() -> None:
     told = diff_text(TEXT, TEXT.replace("Station 10", "Stat1on 10"), 130).splitlines()
-    assert told[0] == "1 word gone, 1 come, 0 elsewhere (0.5% of all)"
+    assert told[0] == "1 word gone, 1 come, 0 elsewhere (0.48 % of all)"
     (row,) = [line for line in told if " | " in line]
     assert row.split(" | ")[0].strip() == "[-Station-] 10 measured 130 millimetres of rain."
     assert row.split(" | ")[1].strip() == "{+Stat1on+} 10 measured 130 millimetres of rain."
