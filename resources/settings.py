@@ -256,7 +256,7 @@ def _parse(read: _Reader, root: Path) -> Settings:
         _check_pods_can_work(kubernetes, {"QUIRE_LANDING": landing, "QUIRE_LAKE": lake})
     budget_usd = read.optional("QUIRE_BUDGET_USD")
     budget_tokens = read.optional("QUIRE_BUDGET_TOKENS")
-    return Settings(
+    settings = Settings(
         landing=landing,
         lake=lake,
         storage_options=read.storage_options(),
@@ -302,6 +302,17 @@ def _parse(read: _Reader, root: Path) -> Settings:
         eval_fail=read.number("QUIRE_EVAL_FAIL", 0.01, least=0),
         kubernetes=kubernetes,
     )
+    if executor == "k8s" and read.optional("QUIRE_WORKERS") is None:
+        return replace(settings, workers=_workers_of_a_pod(settings))
+    return settings
+
+
+def _workers_of_a_pod(settings: Settings) -> int:
+    """Batches are cut for the pods that read pages, whatever machine cuts them."""
+    from resources.kubernetes.classes import compute_class, resources_of, workers_of
+
+    kind = compute_class("pages", settings)
+    return workers_of(resources_of("pages", kind, settings.kubernetes))
 
 
 def _check_pods_can_work(kubernetes: KubernetesSettings, places: Mapping[str, str]) -> None:

@@ -79,7 +79,9 @@ def test_env_example_is_a_valid_env_file_of_defaults(tmp_path: Path, *, taken: b
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    named = {name for page in PAGES for name in re.findall(r"QUIRE_[A-Z0-9_]*[A-Z0-9]", page.read_text())}
+    named = {
+        name for page in PAGES for name in re.findall(r"QUIRE_[A-Z0-9_]*[A-Z0-9]", page.read_text())
+    }
     assert named <= settings_module._KNOWN
 
 

@@ -11,7 +11,7 @@ pod that Kubernetes made again after its step had begun would leave the run STAR
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from resources.kubernetes.classes import (
@@ -60,6 +60,23 @@ def step_config(stage: str, settings: Settings) -> dict[str, Any]:
     }
 
 
+def run_config(stages: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """The `dagster-k8s/config` of a job that does the work of these stages in the run's own pod.
+
+    It keeps the run launcher's service account, which makes Jobs.
+    """
+    kinds = {stage: compute_class(stage, settings) for stage in stages}
+    first = next((s for s in stages if kinds[s] == "gpu"), stages[0])
+    config = step_config(first, settings)
+    keys = [variable for stage in stages for variable in _keys(stage, settings)]
+    env = config["container_config"]["env"]
+    env += [variable for variable in keys if variable not in env]
+    for name in ("serviceAccountName", "automountServiceAccountToken"):
+        del config["pod_spec_config"][name]
+    del config["job_spec_config"]["activeDeadlineSeconds"]  # run monitoring ends runs
+    return config
+
+
 def with_memory(config: Mapping[str, Any], memory: str) -> dict[str, Any]:
     """Container resources with this much memory: request and limit."""
     return {
@@ -94,12 +111,18 @@ def _container(stage: str, kind: str, settings: Settings) -> dict[str, Any]:
 
 
 def _environment(stage: str, settings: Settings, workers: int) -> list[dict[str, Any]]:
-    kubernetes = settings.kubernetes
-    env: list[dict[str, Any]] = [
+    return [
         {"name": "HOME", "value": _TMP},
         {"name": "TMPDIR", "value": _TMP},
         {"name": "QUIRE_WORKERS", "value": str(workers)},
+        *_keys(stage, settings),
     ]
+
+
+def _keys(stage: str, settings: Settings) -> list[dict[str, Any]]:
+    """Keys of the servers that a stage calls, by reference; nobody else is given one."""
+    kubernetes = settings.kubernetes
+    env = []
     if kubernetes.api_key_secret and calls_summariser(stage, settings):
         env.append(_from_secret("QUIRE_API_KEY", kubernetes.api_key_secret))
     if kubernetes.ocr_key_secret and calls_surya(stage, settings):
