@@ -1,7 +1,7 @@
 """A real nginx with the configuration that is shipped, before real web servers of Dagster.
 
 The webserver, its read-only twin and nginx are processes of their own, over one instance and one code server that
-holds the project's definitions. Log-in is `proxy_login`.
+holds the project's definitions. Log-in is `login`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import httpx
 import pytest
 
 from resources.settings import REPOSITORY_ROOT
-from tests.deploy.proxy_login import Login, login_server
+from tests.deploy.proxy.login import Login, login_server
 from tests.end_to_end.running import Place, make_place
 
 SHIPPED = REPOSITORY_ROOT / "deploy" / "proxy"
@@ -70,7 +70,8 @@ class Proxy:
         if not bare:
             headers.setdefault("Host", f"{host}:{self.port}")
         base = self.bare(host) if bare else f"https://127.0.0.1:{self.port}"
-        extensions = {"sni_hostname": host}
+        # The path as it is given: httpx would mend what is odd.
+        extensions = {"sni_hostname": host, "target": path.encode()}
         with httpx.Client(verify=False, timeout=60) as client:
             return client.request(
                 method, base + path, headers=headers, extensions=extensions, **given
@@ -194,6 +195,9 @@ def whole(root: Path) -> Iterator[Proxy]:
         )
         listening(webserver, first)
         listening(readonly, second)
+        # All end at the same time, not one after the other.
+        stack.callback(second.terminate)
+        stack.callback(first.terminate)
         yield Proxy(place, folder, login, port, webserver, readonly)
 
 
