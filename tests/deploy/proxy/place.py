@@ -31,8 +31,12 @@ from tests.end_to_end.running import Place, make_place
 SHIPPED = REPOSITORY_ROOT / "deploy" / "proxy"
 HOST, READERS = "quire.test", "read.quire.test"
 
-# The run launcher starts a run at once, without a daemon.
-_INSTANCE = "telemetry: {enabled: false}\nnux: {enabled: false}\n"
+# Without a queue a run starts at once, and needs no daemon.
+_INSTANCE = """
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_coordinator: {module: dagster.core.run_coordinator, class: DefaultRunCoordinator}
+"""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,8 @@ def nginx_running(folder: Path, given: dict[str, str]) -> Iterator[None]:
         listening(int(given["PROXY_LISTEN"].split()[0].rpartition(":")[2]), process)
         yield
     finally:
-        stop(process)
+        process.terminate()
+        process.wait(10)
 
 
 def certify(folder: Path) -> None:
@@ -190,14 +195,9 @@ def whole(root: Path) -> Iterator[Proxy]:
         first = stack.enter_context(module(place, *served, "-p", str(webserver)))
         second = stack.enter_context(module(place, *served, "-p", str(readonly), "--read-only"))
         login = stack.enter_context(login_server())
-        stack.enter_context(
-            nginx_running(folder, values(login.port, webserver, readonly, port))
-        )
+        stack.enter_context(nginx_running(folder, values(login.port, webserver, readonly, port)))
         listening(webserver, first)
         listening(readonly, second)
-        # All end at the same time, not one after the other.
-        stack.callback(second.terminate)
-        stack.callback(first.terminate)
         yield Proxy(place, folder, login, port, webserver, readonly)
 
 
@@ -215,15 +215,8 @@ def module(place: Place, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        stop(process)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
+        # Nothing of theirs is kept, and asked politely they wait for open sockets.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

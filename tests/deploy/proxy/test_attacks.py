@@ -142,7 +142,9 @@ def test_nobody_reports_events_that_did_not_happen(
     assert proxy.ask("POST", path, person=None, json=body, headers=own).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/server_info", "/dagit_info", "/notebook?path=a.ipynb&repoLocName=quire"])
+@pytest.mark.parametrize(
+    "path", ["/server_info", "/dagit_info", "/notebook?path=a.ipynb&repoLocName=quire"]
+)
 def test_what_nobody_needs_from_outside_is_closed(proxy: Proxy, path: str) -> None:
     assert proxy.ask("GET", path, bare=True).status_code == 200
     assert proxy.ask("GET", path).status_code == 403
@@ -164,7 +166,9 @@ def test_pages_are_read_only_by_oneself(proxy: Proxy) -> None:
     assert status() == 200
     assert status(**link, Sec_Fetch_Dest="document") == 200
     assert status(**link, Sec_Fetch_Dest="iframe") == 403
-    assert status(Sec_Fetch_Site="same-site", Sec_Fetch_Mode="no-cors", Sec_Fetch_Dest="image") == 403
+    assert (
+        status(Sec_Fetch_Site="same-site", Sec_Fetch_Mode="no-cors", Sec_Fetch_Dest="image") == 403
+    )
     assert status("POST") == 403
     for path in ("/logs/x/..%2fa/compute_logs/b/out", "/_next/./x", "//logs/a/compute_logs/b/err"):
         assert status(path=path) == 403
@@ -293,7 +297,9 @@ def test_readers_read(proxy: Proxy) -> None:
     assert "launch_pipeline_execution" not in granted
     # The operators' host is not theirs, nor is either host's page good for the other's requests.
     ours = {"Origin": proxy.home()}
-    assert proxy.ask("POST", "/graphql", person="rita", headers=ours, json=question).status_code == 403
+    assert (
+        proxy.ask("POST", "/graphql", person="rita", headers=ours, json=question).status_code == 403
+    )
     assert proxy.ask("POST", "/graphql", headers=origin, json=question).status_code == 403
 
 

@@ -131,7 +131,9 @@ def test_log_in_hears_cookies_and_where_to_come_back_to(front: Front) -> None:
     assert started["X-Auth-Request-Redirect"] == "/runs?a=1&b=2"
 
 
-@pytest.mark.parametrize("path", ["/oauth2/auth", "/oauth2/userinfo", "/oauth2/x", "/_allowed", "/_socket", "/_read"])
+@pytest.mark.parametrize(
+    "path", ["/oauth2/auth", "/oauth2/userinfo", "/oauth2/x", "/_allowed", "/_socket", "/_read"]
+)
 def test_inner_addresses_are_not_for_clients(front: Front, path: str) -> None:
     answer = front.ask("GET", path, [("Cookie", front.login.session("olga"))])
     assert answer.status_code in {403, 404}
@@ -167,7 +169,11 @@ def test_every_answer_carries_the_security_headers(front: Front) -> None:
 
 def test_bodies_have_a_limit(front: Front) -> None:
     cookie = ("Cookie", front.login.session("olga"))
-    headers = [cookie, ("Origin", f"https://{HOST}:{front.port}"), ("Content-Type", "application/json")]
+    headers = [
+        cookie,
+        ("Origin", f"https://{HOST}:{front.port}"),
+        ("Content-Type", "application/json"),
+    ]
     near, over = 2 * 2**20 - 64, 2 * 2**20 + 1
     assert front.ask("POST", "/graphql", headers, content=b"x" * near).status_code == 200
     assert front.ask("POST", "/graphql", headers, content=b"x" * over).status_code == 413
