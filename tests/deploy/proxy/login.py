@@ -1,10 +1,11 @@
-"""What oauth2-proxy and an OIDC provider do together, as far as nginx sees it: real sessions in signed cookies.
+"""What oauth2-proxy and an OIDC provider do together, as far as nginx sees it.
 
-oauth2-proxy is a Go program that cannot be installed from the registries that tests may use. This
-one answers the addresses that `deploy/proxy/snippets/routes.conf` asks, in the words of
-oauth2-proxy's documentation: `/oauth2/auth` says 202 with `X-Auth-Request-*`, 401, or 403 when none
-of `allowed_groups` fits; `/oauth2/start` sends people to the provider, `/oauth2/callback` takes
-what the provider signed. The provider is one page with a button per person.
+oauth2-proxy is a Go program that no registry of Python's or Debian's has. This one answers the
+addresses that `deploy/proxy/snippets/routes.conf` asks, as oauth2-proxy 7.15.3 does by
+its documentation and source: `/oauth2/auth` says 202 with `X-Auth-Request-*`, 401, or 403 when none
+of `allowed_groups` fits (none given: everybody); `/oauth2/start` sends people to the provider,
+`/oauth2/callback` takes what the provider signed. Sessions are real, in signed cookies. The
+provider is one page with a link per person.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: Login
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         pass
 
     def do_GET(self) -> None:
@@ -95,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/oauth2/start": self._start,
             "/oauth2/callback": self._callback,
             "/authorize": self._authorize,
+            "/ping": lambda _: self._send(200, body=b"OK"),
         }.get(asked.path)
         if answer is None:
             self._send(404)
@@ -110,7 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         if session is None:
             self._send(401)
             return
-        if not set(query["allowed_groups"].split(",")) & set(session["groups"]):
+        allowed = set(filter(None, query.get("allowed_groups", "").split(",")))
+        if allowed and not allowed & set(session["groups"]):
             self._send(403)
             return
         self._send(

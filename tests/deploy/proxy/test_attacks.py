@@ -1,4 +1,4 @@
-"""What a foreign page, a stranger or a curious colleague may try: 403 at the proxy, and it works without the proxy.
+"""What a foreign page, a stranger or a colleague may try: 403 at the proxy, and it works without.
 
 Every attack on GraphQL adds a partition named after itself, so that its effect can be looked for.
 """
@@ -29,8 +29,8 @@ _KEYS = """query { assetNodes(assetKeys: [{path: ["files"]}]) { partitionKeys } 
 def mutation(key: str) -> str:
     where = '{repositoryLocationName: "quire", repositoryName: "__repository__"}'
     return (
-        f'mutation {{ addDynamicPartition(repositorySelector: {where}, partitionsDefName: "batches",'
-        f' partitionKey: "{key}") {{ __typename }} }}'
+        f"mutation {{ addDynamicPartition(repositorySelector: {where}, "
+        f'partitionsDefName: "batches", partitionKey: "{key}") {{ __typename }} }}'
     )
 
 
@@ -247,10 +247,12 @@ def test_two_requests_in_one_are_two_requests(proxy: Proxy) -> None:
         f"Cookie: {proxy.login.session('olga')}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {5 + len(inner)}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{inner}"
     )
-    with socket.create_connection(("127.0.0.1", proxy.port), 10) as raw:
-        with trusting().wrap_socket(raw, server_hostname=HOST) as wrapped:
-            wrapped.sendall(request.encode())
-            assert wrapped.recv(4096).startswith(b"HTTP/1.1 400")
+    with (
+        socket.create_connection(("127.0.0.1", proxy.port), 10) as raw,
+        trusting().wrap_socket(raw, server_hostname=HOST) as wrapped,
+    ):
+        wrapped.sendall(request.encode())
+        assert wrapped.recv(4096).startswith(b"HTTP/1.1 400")
     assert "smuggled" not in partitions(proxy)
 
 
@@ -265,7 +267,7 @@ READER_BODIES: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("name", READER_BODIES)
 def test_readers_change_nothing(proxy: Proxy, name: str) -> None:
-    """Twice: by the proxy, and by Dagster's `--read-only`, which lets two mutations of its own pass."""
+    """Refused twice: by the proxy, and by `--read-only`, which lets two small mutations pass."""
 
     def send(query: str, *, bare: bool) -> tuple[int, bytes]:
         answer = proxy.ask(
@@ -305,11 +307,13 @@ def test_readers_read(proxy: Proxy) -> None:
 
 def test_a_forged_host_gets_nothing_over_tls_either(proxy: Proxy) -> None:
     context = trusting()
-    with socket.create_connection(("127.0.0.1", proxy.port), 10) as raw:
-        with context.wrap_socket(raw, server_hostname="evil.example") as wrapped:
-            assert isinstance(wrapped, ssl.SSLSocket)
-            wrapped.sendall(
-                f"GET http://evil.example/ HTTP/1.1\r\nHost: {HOST}:{proxy.port}\r\n"
-                f"Cookie: {proxy.login.session('olga')}\r\n\r\n".encode()
-            )
-            assert wrapped.recv(4096).startswith(b"HTTP/1.1 403")
+    with (
+        socket.create_connection(("127.0.0.1", proxy.port), 10) as raw,
+        context.wrap_socket(raw, server_hostname="evil.example") as wrapped,
+    ):
+        assert isinstance(wrapped, ssl.SSLSocket)
+        wrapped.sendall(
+            f"GET http://evil.example/ HTTP/1.1\r\nHost: {HOST}:{proxy.port}\r\n"
+            f"Cookie: {proxy.login.session('olga')}\r\n\r\n".encode()
+        )
+        assert wrapped.recv(4096).startswith(b"HTTP/1.1 403")

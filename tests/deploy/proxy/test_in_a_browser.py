@@ -1,11 +1,11 @@
-"""People at work through the proxy, in a real browser: log in, look, launch, watch; and a foreign page that tries to."""
+"""People at work through the proxy, in a real browser; and a foreign page in that browser."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -62,7 +62,7 @@ class Visit:
         self.page.on("console", self._console)
         self.page.on("websocket", lambda opened: opened.on("framereceived", self._frame))
 
-    def __enter__(self) -> Visit:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

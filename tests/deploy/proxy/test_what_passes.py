@@ -1,4 +1,4 @@
-"""What the servers behind hear of a request, and what the client hears of them: nginx before a server that echoes."""
+"""What the servers behind hear of a request, and the client of them: nginx before an echo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.deploy.proxy.login import COOKIE, Login, login_server
-from tests.deploy.proxy.place import HOST, free_port, nginx_running, values
+from tests.deploy.proxy.place import HOST, READERS, free_port, nginx_running, values
 
 pytestmark = [pytest.mark.nginx, pytest.mark.xdist_group("proxy")]
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.nginx, pytest.mark.xdist_group("proxy")]
 class _Echo(BaseHTTPRequestHandler):
     """Says what it was asked, and gives away more than a client should hear."""
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         pass
 
     def do_GET(self) -> None:
@@ -45,7 +45,8 @@ class _Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET
+    def do_POST(self) -> None:
+        self.do_GET()
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,8 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     thread.start()
     folder, port = tmp_path_factory.mktemp("front") / "nginx", free_port()
     behind = echo.server_port
-    with login_server() as login:
-        with nginx_running(folder, values(login.port, behind, behind, port)):
-            yield Front(port, login, folder)
+    with login_server() as login, nginx_running(folder, values(login.port, behind, behind, port)):
+        yield Front(port, login, folder)
     echo.shutdown()
     echo.server_close()
 
@@ -139,6 +139,19 @@ def test_inner_addresses_are_not_for_clients(front: Front, path: str) -> None:
     assert answer.status_code in {403, 404}
 
 
+@pytest.mark.parametrize("name", ["PROXY_OPERATORS", "PROXY_READERS"])
+def test_no_group_is_not_every_group(front: Front, tmp_path: Path, name: str) -> None:
+    port = free_port()
+    given = values(front.login.port, 1, 1, port) | {name: ""}
+    host = HOST if name == "PROXY_OPERATORS" else READERS
+    cookie = front.login.session("olga")
+    with nginx_running(tmp_path / "nginx", given), httpx.Client(verify=False) as client:
+        answer = client.get(
+            f"https://127.0.0.1:{port}/", headers={"Host": f"{host}:{port}", "Cookie": cookie}
+        )
+    assert answer.status_code == 403
+
+
 def test_a_cookie_that_was_not_signed_here_is_none(front: Front) -> None:
     for cookie in (Login().session("olga"), f"{COOKIE}=olga", f"{COOKIE}="):
         answer = front.ask("GET", "/_next/x.js", [("Cookie", cookie)])
@@ -180,8 +193,9 @@ def test_bodies_have_a_limit(front: Front) -> None:
 
 
 def test_probes_are_answered_to_any_host_and_tell_nothing(front: Front) -> None:
-    answer = front.ask("GET", "/healthz", [("Host", "10.0.0.7")])
-    assert (answer.status_code, answer.text) == (200, "ok\n")
+    for path, text in (("/healthz", "ok\n"), ("/readyz", "OK")):
+        answer = front.ask("GET", path, [("Host", "10.0.0.7")])
+        assert (answer.status_code, answer.text) == (200, text)
 
 
 def test_log_in_is_slowed_down_whatever_address_the_client_claims(front: Front) -> None:
