@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/oauth2/start": self._start,
             "/oauth2/callback": self._callback,
             "/authorize": self._authorize,
-            "/ping": lambda _: self._send(200, body=b"OK"),
+            "/ping": self._ping,
         }.get(asked.path)
         if answer is None:
             self._send(404)
@@ -135,6 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
         cookie = f"{STATE}={state}; Path=/; Secure; HttpOnly; SameSite=Lax"
         self._send(302, ("Location", target), ("Set-Cookie", cookie))
+
+    def _ping(self, query: dict[str, str]) -> None:
+        self._send(200, body=b"OK")
 
     def _authorize(self, query: dict[str, str]) -> None:
         links = "".join(

@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -49,22 +48,29 @@ def of_kind(kind: str) -> list[dict[str, Any]]:
     return [manifest for manifest in manifests() if manifest["kind"] == kind]
 
 
-def test_every_manifest_is_what_kubernetes_takes() -> None:
+@pytest.fixture
+def validate() -> Any:
+    """Kubernetes' own schemas, where unknown fields are errors."""
+    validator = pytest.importorskip("kubernetes_validate", reason="no kubernetes-validate: k8s-dev")
+    return lambda manifest: validator.validate(manifest, KUBERNETES, strict=True)
+
+
+def test_every_manifest_is_what_kubernetes_takes(validate: Any) -> None:
     everything = [*manifests(), *config_maps()]
     kinds = {manifest["kind"] for manifest in everything}
     assert kinds >= {"Deployment", "ConfigMap", "Service", "Ingress", "NetworkPolicy"}
     for manifest in everything:
-        kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+        validate(manifest)
     in_folder = {f"kubernetes/{path.name}" for path in (SHIPPED / "kubernetes").glob("*.yaml")}
     assert in_folder == set(kustomization()["resources"])
 
 
 @pytest.mark.parametrize("manifest", manifests(), ids=lambda manifest: manifest["kind"])
-def test_a_wrong_field_is_found(manifest: dict[str, Any]) -> None:
+def test_a_wrong_field_is_found(validate: Any, manifest: dict[str, Any]) -> None:
     wrong = copy.deepcopy(manifest)
     wrong["spec"]["podSelectr"] = {}
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
+    with pytest.raises(Exception, match="podSelectr"):
+        validate(wrong)
 
 
 def test_every_reference_leads_somewhere() -> None:
