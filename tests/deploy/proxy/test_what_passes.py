@@ -62,7 +62,11 @@ class Front:
         base = [*([] if named else [("Host", f"{HOST}:{self.port}")]), *headers]
         with httpx.Client(verify=False, timeout=20) as client:
             return client.request(
-                method, f"https://127.0.0.1:{self.port}{path}", headers=base, **given
+                method,
+                f"https://127.0.0.1:{self.port}",
+                headers=base,
+                extensions={"target": path.encode()},
+                **given,
             )
 
 
@@ -129,10 +133,21 @@ def test_log_in_hears_cookies_and_where_to_come_back_to(front: Front) -> None:
         assert heard["Cookie"] == "other=1"
         assert heard["X-Forwarded-Host"] == f"{HOST}:{front.port}"
     assert started["X-Auth-Request-Redirect"] == "/runs?a=1&b=2"
+    # Who asks for the log-in itself must not be led back to it.
+    front.ask("GET", "/oauth2/start", FORGED)
+    assert "X-Auth-Request-Redirect" not in front.login.heard[-1][1]
 
 
 @pytest.mark.parametrize(
-    "path", ["/oauth2/auth", "/oauth2/userinfo", "/oauth2/x", "/_allowed", "/_socket", "/_read"]
+    "path",
+    [
+        "/oauth2/auth",
+        "/oauth2/userinfo",
+        "/oauth2/static/../auth",
+        "/_allowed",
+        "/_socket",
+        "/_read",
+    ],
 )
 def test_inner_addresses_are_not_for_clients(front: Front, path: str) -> None:
     answer = front.ask("GET", path, [("Cookie", front.login.session("olga"))])
