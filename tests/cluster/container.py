@@ -129,26 +129,35 @@ def _value_of(entry: Mapping[str, Any], stores: Stores, own: Mapping[str, str]) 
 
 
 def _mounts(
-    spec: Mapping[str, Any], container: Mapping[str, Any], stores: Stores, folder: Path
+    spec: Mapping[str, Any],
+    container: Mapping[str, Any],
+    stores: Stores,
+    folder: Path,
+    own: Mapping[str, str],
 ) -> list[tuple[str, Path, str]]:
     """Each mount as mode, source and target, outer targets first."""
     volumes = {volume["name"]: volume for volume in spec.get("volumes") or []}
     found = []
     for mount in container.get("volumeMounts") or []:
-        source = _source_of(volumes[mount["name"]], stores, folder)
+        source = _source_of(volumes[mount["name"]], stores, folder, own)
         writable = "emptyDir" in volumes[mount["name"]] or (
             "persistentVolumeClaim" in volumes[mount["name"]]
         )
         mode = "rw" if writable and not mount.get("readOnly") else "ro"
         if mount.get("subPath"):
             source /= mount["subPath"]
+            if writable and not source.exists():  # a kubelet makes it
+                source.mkdir(parents=True)
+                source.chmod(0o777)
             if not source.exists():
                 raise NotStartedError(f"no {mount['subPath']} in volume {mount['name']}")
         found.append((mode, source, mount["mountPath"]))
     return sorted(found, key=lambda each: each[2].count("/"))
 
 
-def _source_of(volume: Mapping[str, Any], stores: Stores, folder: Path) -> Path:
+def _source_of(
+    volume: Mapping[str, Any], stores: Stores, folder: Path, own: Mapping[str, str]
+) -> Path:
     place = folder / "volumes" / str(volume["name"])
     if "persistentVolumeClaim" in volume:
         name = volume["persistentVolumeClaim"]["claimName"]
@@ -168,6 +177,11 @@ def _source_of(volume: Mapping[str, Any], stores: Stores, folder: Path) -> Path:
         if key in volume:
             _write_files(volume[key], stores.find(kind, volume[key][named]), place)
             return place
+    if "downwardAPI" in volume:
+        items = volume["downwardAPI"]["items"]
+        files = {item["path"]: own[item["fieldRef"]["fieldPath"]] for item in items}
+        _write_files({}, files, place)
+        return place
     raise NotStartedError(f"the stand-in mounts no {sorted(set(volume) - {'name'})}")
 
 
@@ -229,7 +243,7 @@ def start(
     container = spec["containers"][0]
     (folder / "root").mkdir(parents=True, exist_ok=True)
     env = environment_of(container, image, stores, own)
-    mounts = _mounts(spec, container, stores, folder)
+    mounts = _mounts(spec, container, stores, folder, own)
     if account is not None:
         _write_files({}, account, folder / "account")
         mounts.append(("ro", folder / "account", ACCOUNT))
