@@ -50,7 +50,7 @@ def step_config(stage: str, settings: Settings) -> dict[str, Any]:
     return {
         "container_config": _container(stage, kind, settings),
         "pod_template_spec_metadata": {"labels": labels},
-        "pod_spec_config": _pod(kind, kubernetes, _scratch(stage, kind, kubernetes)),
+        "pod_spec_config": _pod(kind, settings, _scratch(stage, kind, kubernetes)),
         "job_metadata": {"labels": {**labels, **queue}},
         "job_spec_config": {
             "backoffLimit": 0,
@@ -96,7 +96,7 @@ def _container(stage: str, kind: str, settings: Settings) -> dict[str, Any]:
             *({"configMapRef": {"name": name}} for name in kubernetes.env_config_maps),
             *({"secretRef": {"name": name}} for name in kubernetes.env_secrets),
         ],
-        "volumeMounts": _mounts(kubernetes),
+        "volumeMounts": _mounts(settings),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,
@@ -137,9 +137,16 @@ def _from_secret(name: str, secret: SecretKey) -> dict[str, Any]:
     }
 
 
-def _mounts(kubernetes: KubernetesSettings) -> list[dict[str, Any]]:
+def _has_models(settings: Settings) -> bool:
+    """Whether weights are mounted: in every pod, since each loads every stage and its version."""
+    used = settings.summariser == "transformers" or settings.ocr == "surya"
+    return used and settings.kubernetes.model_volume is not None
+
+
+def _mounts(settings: Settings) -> list[dict[str, Any]]:
+    kubernetes = settings.kubernetes
     mounts: list[dict[str, Any]] = [{"name": "quire-tmp", "mountPath": _TMP}]
-    if kubernetes.model_volume:
+    if _has_models(settings):
         mounts.append({"name": "quire-models", "mountPath": MODELS, "readOnly": True})
     if kubernetes.shared_volume:
         mounts.append({"name": "quire-shared", "mountPath": kubernetes.shared_volume.mount_path})
@@ -151,9 +158,10 @@ def _scratch(stage: str, kind: str, kubernetes: KubernetesSettings) -> str:
     return kubernetes.tmp_size or asked
 
 
-def _pod(kind: str, kubernetes: KubernetesSettings, scratch: str) -> dict[str, Any]:
+def _pod(kind: str, settings: Settings, scratch: str) -> dict[str, Any]:
+    kubernetes = settings.kubernetes
     volumes: list[dict[str, Any]] = [{"name": "quire-tmp", "emptyDir": {"sizeLimit": scratch}}]
-    if kubernetes.model_volume:
+    if _has_models(settings):
         claim = {"claimName": kubernetes.model_volume, "readOnly": True}
         volumes.append({"name": "quire-models", "persistentVolumeClaim": claim})
     if kubernetes.shared_volume:
