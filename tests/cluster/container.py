@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,10 @@ from resources.settings import REPOSITORY_ROOT
 
 ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SCRIPT: Final = Path(__file__).with_name("container.sh")
-_UNSHARE: Final = ("unshare", "--mount", "--uts", "--pid", "--fork", "--kill-child")
+_UNSHARE: Final = (
+    "setpriv", "--pdeathsig", "SIGKILL", "unshare", "--mount", "--uts", "--pid", "--fork",
+)  # fmt: skip
+"""A test that is killed leaves no container behind."""
 _USER: Final = 10001
 _REFERENCE: Final = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
@@ -207,16 +211,34 @@ class Container:
 
     def kill(self) -> None:
         """SIGKILL to all of it: the kernel ends a process namespace with its first process."""
+        for child in self._first():
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
         """SIGTERM to its first process, as at the start of a grace period."""
-        try:
-            for child in psutil.Process(self.process.pid).children():
+        for child in self._first():
+            with suppress(psutil.NoSuchProcess):
                 child.send_signal(signal.SIGTERM)
-        except psutil.NoSuchProcess:
-            return
+
+    def processes(self) -> list[int]:
+        """What still lives of it, by the folder that is its root."""
+        root = str(self.log.parent / "root")
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                table = Path(f"/proc/{process.pid}/mountinfo").read_text(encoding="utf-8")
+                if f" {root} " in table or process.pid == self.process.pid:
+                    found.append(process.pid)
+        return found
+
+    def _first(self) -> list[psutil.Process]:
+        """The first process of its namespace: the one child of `unshare`."""
+        with suppress(psutil.NoSuchProcess):
+            return list(psutil.Process(self.process.pid).children())
+        return []
 
 
 def start(

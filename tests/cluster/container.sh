@@ -35,4 +35,4 @@ if [ "$READ_ONLY" = yes ]; then mount -o remount,ro "$root"; fi
 unset READ_ONLY
 hostname "$name"
 exec chroot "$root" setpriv --reuid "$user" --regid "$group" --clear-groups --no-new-privs \
-  --bounding-set=-all sh -c 'cd "$0" && exec "$@"' "$workdir" "$@"
+  --bounding-set=-all --pdeathsig SIGKILL sh -c 'cd "$0" && exec "$@"' "$workdir" "$@"

@@ -28,6 +28,8 @@ _INSTANCE: Final = "dagster-instance"
 _WORKSPACE: Final = "dagster-workspace"
 _SECRET: Final = "dagster-postgresql"
 _KEY: Final = "postgresql-password"
+READ_ONLY: Final = ("models",)
+"""Claims that pods may not write to."""
 _CONTROL: Final = {POOL: "control"}
 _SAFE: Final = {
     "readOnlyRootFilesystem": True, "runAsUser": 10001, "runAsGroup": 10001, "runAsNonRoot": True,
@@ -65,8 +67,18 @@ class Deployment:
         ]
 
 
-def instance_config(storage: Json, **more: Any) -> Json:
-    """The cluster's dagster.yaml: what Quire's own says, with pods instead of processes."""
+def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Json:
+    """The cluster's dagster.yaml: what Quire's own says, with pods instead of processes.
+
+    Run pods mount shared claims as step pods do, by the same names: what a step's pod has from the
+    run launcher and from its own tags alike is merged into one.
+    """
+    volumes, shared = [], []
+    for name, path in mounts.items():
+        read_only = {"read_only": True} if name in READ_ONLY else {}
+        claim = {"claim_name": name, **read_only}
+        volumes.append({"name": f"quire-{name}", "persistent_volume_claim": claim})
+        shared.append({"name": f"quire-{name}", "mount_path": path, **read_only})
     config: Json = {
         "storage": storage,
         "run_launcher": {
@@ -85,8 +97,9 @@ def instance_config(storage: Json, **more: Any) -> Json:
                     "container_config": {
                         "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}},
                         "security_context": _SAFE,
+                        "volume_mounts": shared,
                     },
-                    "pod_spec_config": {"node_selector": _CONTROL},
+                    "pod_spec_config": {"node_selector": _CONTROL, "volumes": volumes},
                 },
             },
         },
@@ -191,7 +204,9 @@ def deployed(
     server = {"host": "127.0.0.1", "port": port, "location_name": "quire"}
     small.cluster.stores = Stores(
         {
-            _INSTANCE: {"dagster.yaml": json.dumps(instance_config(storage, **config))},
+            _INSTANCE: {
+                "dagster.yaml": json.dumps(instance_config(storage, mounts or {}, **config))
+            },
             _WORKSPACE: {"workspace.yaml": json.dumps({"load_from": [{"grpc_server": server}]})},
             SETTINGS: dict(settings),
             **small.cluster.stores.config_maps,

@@ -27,10 +27,11 @@ from tests.cluster.deployment import Deployment, deployed
 from tests.cluster.nodes import GPU, Node
 from tests.cluster.objects import Json, Stay
 from tests.cluster.postgres import Postgres
-from tests.cluster.small import POOL, Small, small_cluster
+from tests.cluster.small import GPU_IMAGE, POOL, Small, small_cluster
 from tests.end_to_end.running import contents
 
 DATA: Final = "/data"
+MODELS: Final = "/models"
 _MADE: Final = 1_760_000_000
 """When every PDF says that it was written: the manifest holds that."""
 STAGES: Final = ("files", "pages", "images", "docs", "summaries")
@@ -68,12 +69,11 @@ def pods_settings(**more: Any) -> Json:
     size = {"cpu": "1", "memory": "4Gi", "ephemeral-storage": "1Gi"}
     tolerations = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
     given: Json = {
-        "shared_volume": {"claim": "data", "mount_path": DATA},
+        "shared_volume": {"claim": "shared", "mount_path": DATA},
         "node_selectors": {kind: {POOL: kind} for kind in ("cpu", "gpu")},
         "tolerations": {"gpu": tolerations},
-        "resources": {
-            stage: {"requests": size, "limits": size} for stage in (*STAGES, "evals")
-        },
+        "gpu_image": GPU_IMAGE,
+        "resources": {stage: {"requests": size, "limits": size} for stage in (*STAGES, "evals")},
         "health_seconds": 3,
         "pending_seconds": 600,
     }
@@ -138,7 +138,7 @@ def quire_on(
     *,
     settings: Mapping[str, str] | None = None,
     nodes: dict[str, Node] | None = None,
-    claims: Mapping[str, Path] | None = None,
+    models: Path | None = None,
     pods: Mapping[str, Any] | None = None,
     before: Callable[[Small], None] | None = None,
     **config: Any,
@@ -151,18 +151,20 @@ def quire_on(
         data: The landing zone and lake (`make_data`).
         settings: More settings of Quire.
         nodes: The cluster's nodes.
-        claims: More claims.
+        models: Weights, for every pod at `MODELS`.
         pods: More keys of `QUIRE_K8S`.
         before: Called with the cluster before anything runs on it.
         config: More keys of the instance.
     """
     given = {**_SETTINGS, **(settings or {}), "QUIRE_EXECUTOR": "k8s"}
-    given["QUIRE_K8S"] = json.dumps(pods_settings(**(pods or {})))
-    with small_cluster(folder, nodes, data=data, **(claims or {})) as small:
+    weights = {"model_volume": "models"} if models else {}
+    given["QUIRE_K8S"] = json.dumps(pods_settings(**weights, **(pods or {})))
+    claims = {"shared": data, **({"models": models} if models else {})}
+    with small_cluster(folder, nodes, **claims) as small:
         if before is not None:
             before(small)
         definitions = REPOSITORY_ROOT / "definitions.py"
-        mounts = {"data": DATA}
+        mounts = {"shared": DATA, **({"models": MODELS} if models else {})}
         with deployed(small, postgres, definitions, given, mounts, **config) as deployment:
             yield QuireOn(deployment, data)
         assert small.api.refused == []
@@ -174,13 +176,13 @@ def run_locally(
     data: Path,
     *arguments: str,
     settings: Mapping[str, str] | None = None,
-    claims: Mapping[str, tuple[Path, str]] | None = None,
+    models: Path | None = None,
     timeout: float = 600,
 ) -> tuple[int, Any]:
     """`quire` with these arguments in one container, as on one machine; its code and its JSON."""
     given = {**_SETTINGS, **(settings or {}), "DAGSTER_HOME": "/tmp/home", "HOME": "/tmp"}
     command = ["sh", "-c", 'mkdir -p /tmp/home && exec python -m cli.main "$@" > /tmp/out', "quire"]
-    mounted = {"data": (data, DATA), **(claims or {})}
+    mounted = {"data": (data, DATA), **({"models": (models, MODELS)} if models else {})}
     names = {"tmp": (None, "/tmp"), **mounted}
     spec = {
         "volumes": [

@@ -127,9 +127,11 @@ def test_how_pods_end(small: Small) -> None:
         post(small, job_of(name, "sleep", "60"))
         until(lambda name=name: pod_of(small, name).status.phase == "Running")  # type: ignore[misc]
     names = {name: pod_of(small, name).metadata.name for name in ("preempted", "evicted", "oom")}
+    lives = [small.cluster.pods[pod].container for pod in names.values()]
     assert small.cluster.preempt(names["preempted"])
     assert small.cluster.preempt(names["evicted"], gone=True)
     assert small.cluster.oom(names["oom"])
+    assert [found.processes() for found in lives if found] == [[], [], []]
     for name in ("fails", *names):
         assert ended(small, name).failed == 1
     (state,) = pod_of(small, "fails").status.container_statuses
