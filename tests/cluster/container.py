@@ -229,8 +229,7 @@ class Container:
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
-                table = Path(f"/proc/{process.pid}/mountinfo").read_text(encoding="utf-8")
-                if f" {root} " in table or process.pid == self.process.pid:
+                if os.readlink(f"/proc/{process.pid}/root") == root:
                     found.append(process.pid)
         return found
 

@@ -128,10 +128,11 @@ def test_how_pods_end(small: Small) -> None:
         until(lambda name=name: pod_of(small, name).status.phase == "Running")  # type: ignore[misc]
     names = {name: pod_of(small, name).metadata.name for name in ("preempted", "evicted", "oom")}
     lives = [small.cluster.pods[pod].container for pod in names.values()]
+    until(lambda: all(len(found.processes()) == 1 for found in lives if found))
     assert small.cluster.preempt(names["preempted"])
     assert small.cluster.preempt(names["evicted"], gone=True)
     assert small.cluster.oom(names["oom"])
-    assert [found.processes() for found in lives if found] == [[], [], []]
+    until(lambda: [found.processes() for found in lives if found] == [[], [], []])
     for name in ("fails", *names):
         assert ended(small, name).failed == 1
     (state,) = pod_of(small, "fails").status.container_statuses
