@@ -302,8 +302,15 @@ def _parse(read: _Reader, root: Path) -> Settings:
         eval_fail=read.number("QUIRE_EVAL_FAIL", 0.01, least=0),
         kubernetes=kubernetes,
     )
-    if executor == "k8s" and read.optional("QUIRE_WORKERS") is None:
-        return replace(settings, workers=_workers_of_a_pod(settings))
+    if executor != "k8s":
+        return settings
+    if read.optional("QUIRE_WORKERS") is None:
+        settings = replace(settings, workers=_workers_of_a_pod(settings))
+    if kubernetes.api_key_secret is not None and settings.base_url is None:
+        # Every pod loads every stage, and only those that call OpenAI's own server have its key.
+        from resources.llm.openai.address import OPENAI
+
+        settings = replace(settings, base_url=OPENAI)
     return settings
 
 

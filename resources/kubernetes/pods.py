@@ -35,6 +35,12 @@ MODELS: Final = "/models"
 USER: Final = 10_001
 """The user and group of the images."""
 _TMP: Final = "/tmp"  # noqa: S108  # a pod's own, made for it and gone with it
+_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+_NO_TOKEN: Final = [
+    {"path": name, "fieldRef": {"fieldPath": "metadata.name"}} for name in ("token", "ca.crt")
+]
+"""Step pods have no token of Kubernetes. But where runs are resumed (`max_resume_run_attempts`),
+Dagster makes the run launcher in every process, and that reads these files; it calls nobody."""
 _KEEP_SECONDS: Final = 24 * 3600
 """A finished Job and its logs stay a day to be looked at."""
 _GRACE_SECONDS: Final = 60
@@ -50,7 +56,7 @@ def step_config(stage: str, settings: Settings) -> dict[str, Any]:
     return {
         "container_config": _container(stage, kind, settings),
         "pod_template_spec_metadata": {"labels": labels},
-        "pod_spec_config": _pod(kind, kubernetes, _scratch(stage, kind, kubernetes)),
+        "pod_spec_config": _pod(kind, settings, _scratch(stage, kind, kubernetes)),
         "job_metadata": {"labels": {**labels, **queue}},
         "job_spec_config": {
             "backoffLimit": 0,
@@ -96,7 +102,7 @@ def _container(stage: str, kind: str, settings: Settings) -> dict[str, Any]:
             *({"configMapRef": {"name": name}} for name in kubernetes.env_config_maps),
             *({"secretRef": {"name": name}} for name in kubernetes.env_secrets),
         ],
-        "volumeMounts": _mounts(kubernetes),
+        "volumeMounts": _mounts(settings),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,
@@ -137,9 +143,19 @@ def _from_secret(name: str, secret: SecretKey) -> dict[str, Any]:
     }
 
 
-def _mounts(kubernetes: KubernetesSettings) -> list[dict[str, Any]]:
-    mounts: list[dict[str, Any]] = [{"name": "quire-tmp", "mountPath": _TMP}]
-    if kubernetes.model_volume:
+def _has_models(settings: Settings) -> bool:
+    """Whether weights are mounted: in every pod, since each loads every stage and its version."""
+    used = settings.summariser == "transformers" or settings.ocr == "surya"
+    return used and settings.kubernetes.model_volume is not None
+
+
+def _mounts(settings: Settings) -> list[dict[str, Any]]:
+    kubernetes = settings.kubernetes
+    mounts: list[dict[str, Any]] = [
+        {"name": "quire-tmp", "mountPath": _TMP},
+        {"name": "quire-no-token", "mountPath": _ACCOUNT, "readOnly": True},
+    ]
+    if _has_models(settings):
         mounts.append({"name": "quire-models", "mountPath": MODELS, "readOnly": True})
     if kubernetes.shared_volume:
         mounts.append({"name": "quire-shared", "mountPath": kubernetes.shared_volume.mount_path})
@@ -151,9 +167,13 @@ def _scratch(stage: str, kind: str, kubernetes: KubernetesSettings) -> str:
     return kubernetes.tmp_size or asked
 
 
-def _pod(kind: str, kubernetes: KubernetesSettings, scratch: str) -> dict[str, Any]:
-    volumes: list[dict[str, Any]] = [{"name": "quire-tmp", "emptyDir": {"sizeLimit": scratch}}]
-    if kubernetes.model_volume:
+def _pod(kind: str, settings: Settings, scratch: str) -> dict[str, Any]:
+    kubernetes = settings.kubernetes
+    volumes: list[dict[str, Any]] = [
+        {"name": "quire-tmp", "emptyDir": {"sizeLimit": scratch}},
+        {"name": "quire-no-token", "downwardAPI": {"items": _NO_TOKEN}},
+    ]
+    if _has_models(settings):
         claim = {"claimName": kubernetes.model_volume, "readOnly": True}
         volumes.append({"name": "quire-models", "persistentVolumeClaim": claim})
     if kubernetes.shared_volume:

@@ -18,7 +18,7 @@ The value is a JSON object, or the path of a JSON or YAML file of one. Every key
 | `resources` | `classes.py` | by stage: `requests`, `limits`, `memory_classes` |
 | `large_memory_factor` | 2 | the second memory class, where `memory_classes` names none |
 | `priority_class`, `queue` | none | a PriorityClass; a Kueue LocalQueue |
-| `model_volume` | none | a claim with weights, read-only at `/models` |
+| `model_volume` | none | a claim with weights, at `/models` of all pods of an engine with some |
 | `shared_volume` | none | `{"claim", "mount_path"}`: holds what is a folder |
 | `pending_seconds` | 900 | a pod that waits longer is given up; a new GPU node takes 5 to 10 min |
 | `deadline_seconds` | 14400 | a step's Job in all, as `max_runtime_seconds` of a run |
