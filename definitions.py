@@ -54,9 +54,10 @@ def build_defs(
     Args:
         settings: Ready settings; read from the environment and `.env` when not given.
         progress: Where stages report to.
-        pools: Whether steps wait for a slot of their pool, and are tried again by Dagster. `quire
-            ingest` runs one batch at a time in its own process, shares the host's worker slots with
-            the daemon's runs, and stops at once when it is interrupted.
+        pools: Whether steps wait for a slot of their pool, are tried again by Dagster, and are pods
+            where the settings say so. `quire ingest` runs one batch at a time in its own process,
+            shares the host's worker slots with the daemon's runs, and stops at once when it is
+            interrupted.
         overrides: Settings by name, such as `lake="/tmp/lake"` or `layout="off"`.
     """
     if settings is None:
@@ -102,7 +103,7 @@ def build_defs(
             upgrades_sensor(settings, INGEST_JOB, [ingest, upgrade]),
             *run_sensors(settings),
         ],
-        executor=dg.in_process_executor,
+        executor=_executor(settings, pods=pools),
         resources={
             "settings": dg.ResourceDefinition.hardcoded_resource(settings),
             "lake": lake_resource(settings),
@@ -112,6 +113,15 @@ def build_defs(
             "delta": delta_io_manager,
         },
     )
+
+
+def _executor(settings: Settings, *, pods: bool) -> dg.ExecutorDefinition:
+    """A pod a step on Kubernetes; else all steps in the run's process."""
+    if settings.executor != "k8s" or not pods:
+        return dg.in_process_executor
+    from resources.kubernetes.executor import quire_k8s_executor  # brings the Kubernetes client
+
+    return quire_k8s_executor(settings)
 
 
 def _provider_sensors(settings: Settings) -> list[dg.SensorDefinition]:

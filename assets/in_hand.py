@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from assets.context import StageContext
+from io_managers.ends import TOO_LARGE
 from io_managers.intents import Intents
 from io_managers.stage_run import StageRun
 from resources.errors import ErrorClass
@@ -24,7 +25,8 @@ def run_tasks(
     """Run tasks on the workers; results come in no fixed order.
 
     Tasks of documents that were in hand when earlier runs died come last, one document at a time.
-    Those that ended runs even so come back as `interrupted`, which is charged to nobody.
+    Those that ended runs even so come back as `interrupted`, which is charged to nobody; those that
+    a pod of the largest memory class was killed for, as `memory`.
 
     Args:
         context: The workers.
@@ -36,11 +38,14 @@ def run_tasks(
     intents = run.intents
     alone: list[Task] = []
     left: list[Task] = []
+    too_large: list[Task] = []
 
     def together() -> Iterator[Task]:
         for task in tasks:
             names = () if task is NOT_YET else documents(task)
-            if any(intents.is_given_up(name) for name in names):
+            if any(intents.is_too_large(name) for name in names):
+                too_large.append(task)
+            elif any(intents.is_given_up(name) for name in names):
                 left.append(task)
             elif any(intents.runs_alone(name) for name in names):
                 alone.append(task)
@@ -52,6 +57,8 @@ def run_tasks(
         yield from _noted(context, intents, [task], documents, alone=True)
     for task in left:
         yield TaskResult(task, failure=_given_up(intents, task, documents(task)))
+    for task in too_large:
+        yield TaskResult(task, failure=TaskFailure(ErrorClass.MEMORY, TOO_LARGE, task.units))
     run.work.add(context.workers.spent - before)
 
 

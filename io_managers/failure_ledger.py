@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from io_managers.ends import is_out_of_memory
 from io_managers.versions import StageVersion
 from resources.errors import NOT_CHARGED, is_quarantined
 from resources.lake.lake import Lake
@@ -87,6 +88,11 @@ class FailureLedger:
         """Documents (or uris) and pages that failed before, given up or not."""
         rows = self._earlier.values()
         return {(r[unit], r["page_number"]) for r in rows if r["quarantined"] == quarantined}
+
+    def too_large_for_a_pod(self) -> set[str]:
+        """Documents (or uris) that killed a pod of the largest memory class, and may be tried."""
+        rows = (row for row in self._earlier.values() if is_out_of_memory(row))
+        return {row["doc_id"] or row["uri"] or "" for row in rows}
 
     def about_others(self, unit: str, documents: Collection[str]) -> bool:
         """Whether a failure is about none of these: its document is another batch's by now."""

@@ -82,7 +82,6 @@ class StageRun:
         self._published = mark is not None
         forget_spent(lake, self.stage, batch, mark)
         self._checkpoint = Checkpoint(lake, self.stage, batch, self.version, mark or 0, self.epoch)
-        self.intents = Intents(lake, self.stage, batch, mark or 0, self.epoch)
         self._inputs: Mapping[str, str] = {}
         self._answered: dict[str, set[int]] = defaultdict(set)
         self._recorded: Counter[str] = Counter()
@@ -99,6 +98,8 @@ class StageRun:
         columns = dict.fromkeys(["version", "input_sha256", *TABLES[self.stage].key])
         self._carried = TABLES[self.stage].empty().select(list(columns))
         self.failures = FailureLedger(lake, version, batch, run_id)
+        suspected = self.failures.too_large_for_a_pod()
+        self.intents = Intents(lake, self.stage, batch, mark or 0, self.epoch, suspected)
 
     # What is current --------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ Here: names, defaults, parsing, and errors that say the mend. Not here: acting o
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from resources import crash_points
 from resources.errors import SettingError
+from resources.kubernetes.settings import KubernetesSettings, read_kubernetes
 
 REPOSITORY_ROOT: Final = Path(__file__).resolve().parent.parent
 _URL: Final = re.compile(r"^[a-z][a-z0-9+.-]*://")
@@ -28,7 +30,7 @@ _KNOWN: Final = {
     "QUIRE_MAX_BATCHES", "QUIRE_WEBHOOK", "QUIRE_MODEL_QUANTISATION", "QUIRE_ASSISTANT_MODEL",
     "QUIRE_CONTEXT_TOKENS", "QUIRE_SUMMARY_TOKENS", "QUIRE_CALL_TIMEOUT", "QUIRE_MAX_CONCURRENCY",
     "QUIRE_REQUESTS_PER_MINUTE", "QUIRE_TOKENS_PER_MINUTE", "QUIRE_PRICES", "QUIRE_EVAL_PAGES",
-    "QUIRE_EVAL_SHARE", "QUIRE_EVAL_WARN", "QUIRE_EVAL_FAIL",
+    "QUIRE_EVAL_SHARE", "QUIRE_EVAL_WARN", "QUIRE_EVAL_FAIL", "QUIRE_K8S",
 }  # fmt: skip
 _BATCH_SECONDS: Final = {"local": 300, "k8s": 2_400}
 """A run costs a second or three locally, and on Kubernetes 16 s and more before it begins."""
@@ -82,6 +84,7 @@ class Settings:
     eval_share: float
     eval_warn: float
     eval_fail: float
+    kubernetes: KubernetesSettings
 
     def with_lake(self, lake: str) -> Settings:
         """The same settings over another lake; a relative path is taken from the working folder."""
@@ -245,13 +248,17 @@ def load_settings(
 def _parse(read: _Reader, root: Path) -> Settings:
     if read.switch("QUIRE_KEEP_SOURCES", default=False):
         raise SettingError("QUIRE_KEEP_SOURCES=on is not in this version of Quire: set it to off")
-    if read.choice("QUIRE_EXECUTOR", "local", "k8s") != "local":
-        raise SettingError("QUIRE_EXECUTOR=k8s is not in this version of Quire: set it to local")
+    executor = read.choice("QUIRE_EXECUTOR", "local", "k8s")
+    kubernetes = read_kubernetes(read.text("QUIRE_K8S"), root)
+    landing = absolute_location(read.text("QUIRE_LANDING", "landing"), root)
+    lake = absolute_location(read.text("QUIRE_LAKE", "lake"), root)
+    if executor == "k8s":
+        _check_pods_can_work(kubernetes, {"QUIRE_LANDING": landing, "QUIRE_LAKE": lake})
     budget_usd = read.optional("QUIRE_BUDGET_USD")
     budget_tokens = read.optional("QUIRE_BUDGET_TOKENS")
-    return Settings(
-        landing=absolute_location(read.text("QUIRE_LANDING", "landing"), root),
-        lake=absolute_location(read.text("QUIRE_LAKE", "lake"), root),
+    settings = Settings(
+        landing=landing,
+        lake=lake,
         storage_options=read.storage_options(),
         keep_sources=read.switch("QUIRE_KEEP_SOURCES", default=False),
         ocr=read.choice("QUIRE_OCR", "rapidocr", "tesseract", "surya", "off"),
@@ -269,16 +276,14 @@ def _parse(read: _Reader, root: Path) -> Settings:
         worker_memory_mb=read.whole("QUIRE_WORKER_MEMORY_MB", 4096, least=512),
         page_timeout=read.number("QUIRE_PAGE_TIMEOUT", 60, least=0.1),
         doc_timeout=read.number("QUIRE_DOC_TIMEOUT", 1800, least=0.1),
-        batch_seconds=read.number(
-            "QUIRE_BATCH_SECONDS", _BATCH_SECONDS[read.text("QUIRE_EXECUTOR", "local")], least=1
-        ),
+        batch_seconds=read.number("QUIRE_BATCH_SECONDS", _BATCH_SECONDS[executor], least=1),
         batch_linger=read.number("QUIRE_BATCH_LINGER", 20, least=0),
         batch_max_docs=read.whole("QUIRE_BATCH_MAX_DOCS", 1000, least=1),
         stable_seconds=read.number("QUIRE_STABLE_SECONDS", 5, least=0),
         gate=read.choice("QUIRE_GATE", "block", "warn", "off"),
         budget_usd=read.number("QUIRE_BUDGET_USD", 0, least=0) if budget_usd else None,
         budget_tokens=read.whole("QUIRE_BUDGET_TOKENS", 0, least=0) if budget_tokens else None,
-        executor=read.choice("QUIRE_EXECUTOR", "local", "k8s"),
+        executor=executor,
         max_batches=read.whole("QUIRE_MAX_BATCHES", 50, least=1),
         webhook=read.webhook(),
         model_quantisation=read.choice("QUIRE_MODEL_QUANTISATION", "none", "int8", "int4"),
@@ -295,7 +300,45 @@ def _parse(read: _Reader, root: Path) -> Settings:
         eval_share=read.number("QUIRE_EVAL_SHARE", 0.002, least=0),
         eval_warn=read.number("QUIRE_EVAL_WARN", 0.005, least=0),
         eval_fail=read.number("QUIRE_EVAL_FAIL", 0.01, least=0),
+        kubernetes=kubernetes,
     )
+    if executor != "k8s":
+        return settings
+    if read.optional("QUIRE_WORKERS") is None:
+        settings = replace(settings, workers=_workers_of_a_pod(settings))
+    if kubernetes.api_key_secret is not None and settings.base_url is None:
+        # Every pod loads every stage, and only those that call OpenAI's own server have its key.
+        from resources.llm.openai.address import OPENAI
+
+        settings = replace(settings, base_url=OPENAI)
+    return settings
+
+
+def _workers_of_a_pod(settings: Settings) -> int:
+    """Batches are cut for the pods that read pages, whatever machine cuts them."""
+    from resources.kubernetes.classes import compute_class, resources_of, workers_of
+
+    kind = compute_class("pages", settings)
+    return workers_of(resources_of("pages", kind, settings.kubernetes))
+
+
+def _check_pods_can_work(kubernetes: KubernetesSettings, places: Mapping[str, str]) -> None:
+    """Refuse what would fail in every pod: no library, or a folder that only this machine has."""
+    if importlib.util.find_spec("dagster_k8s") is None:
+        raise SettingError(
+            "QUIRE_EXECUTOR=k8s needs `pip install 'quire[k8s]'`; or set it to local"
+        )
+    shared = kubernetes.shared_volume
+    for name, place in places.items():
+        if not is_local(place) or (
+            shared is not None and Path(place).is_relative_to(shared.mount_path)
+        ):
+            continue
+        raise SettingError(
+            f"QUIRE_EXECUTOR=k8s: {name}={place} is a folder of this machine, and pods run on "
+            "others: give an object store (s3://...), or a folder below the mount_path of "
+            "shared_volume in QUIRE_K8S"
+        )
 
 
 def _nearest(name: str) -> str:

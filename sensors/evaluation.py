@@ -13,6 +13,7 @@ from assets.evals.base import EvalRun, Verdict, is_rejected, undecided
 from assets.evals.report.write import report_metadata
 from assets.evals.run import evaluate
 from resources.errors import QuireError
+from resources.kubernetes.pods import CONFIG_TAG, run_config
 from resources.lake.lake import Lake
 from resources.settings import Settings
 from resources.workers.shared import shared_pool
@@ -49,12 +50,19 @@ def evaluate_job(settings: Settings) -> dg.JobDefinition:
         description="Judges the versions of the settings: what is not accepted is accepted or "
         "rejected; where all are, they are measured as a baseline. Changes no row of a stage",
         executor_def=dg.in_process_executor,
-        tags=dict(NO_RUN_RETRIES),
+        tags={**NO_RUN_RETRIES, **_pod(settings)},
     )
     def _evaluate() -> None:
         _judge_versions()
 
     return _evaluate
+
+
+def _pod(settings: Settings) -> dict[str, Any]:
+    """What the run's pod needs on Kubernetes: it reads and summarises itself."""
+    if settings.executor != "k8s":
+        return {}
+    return {CONFIG_TAG: run_config(("pages", "summaries"), settings)}
 
 
 def run_metadata(lake: Lake, run: EvalRun) -> dict[str, Any]:

@@ -97,10 +97,27 @@ def this_process() -> str:
 
 @dg.resource(description="Says on the run which process works on it, before it waits for a pool")
 def process_resource(context: dg.InitResourceContext) -> str:
-    """Tag the run with this process: resources are made before a step waits for its slot."""
-    if context.instance is not None and context.run_id is not None:
-        context.instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
+    """Tag the run with this process: resources are made before a step waits for its slot.
+
+    Not where a step is a pod: this process ends with its step, and the run goes on.
+    """
+    instance = context.instance
+    if instance is not None and context.run_id is not None and not launcher_looks(instance):
+        instance.add_run_tags(context.run_id, {PROCESS_TAG: this_process()})
     return this_process()
+
+
+def launcher_looks(instance: dg.DagsterInstance) -> bool:
+    """Whether the run launcher knows which of its runs live, as that of Kubernetes does.
+
+    Then run monitoring ends and resumes runs, and the process of a run is that of a pod: of
+    another host, or of another list of processes. The launcher itself is not made for this: it
+    wants a token of Kubernetes, which step pods have not.
+    """
+    if instance.is_ephemeral:
+        return False
+    launcher = instance.get_ref().run_launcher_data
+    return launcher is not None and launcher.class_name.endswith("K8sRunLauncher")
 
 
 def daemon_lives(instance: dg.DagsterInstance) -> bool:
@@ -119,12 +136,15 @@ def end_lost_runs(instance: dg.DagsterInstance) -> dict[str, str]:
     no daemon starts. Both would hold their batch for hours in which nothing else could run it.
     """
     ended = {}
-    daemon = daemon_lives(instance)
+    daemon, watched = daemon_lives(instance), launcher_looks(instance)
     for record in instance.get_run_records(dg.RunsFilter(statuses=[*_WAITING, *_WORKING])):
         run = record.dagster_run
         age = time.time() - record.create_timestamp.timestamp()
         silent = time.time() - record.update_timestamp.timestamp()
-        reason = _lost(run, _process(instance, run), daemon=daemon, age=age, silent=silent)
+        if watched and not _runs_in_a_command(run):
+            reason = _lost_pod(instance, run, daemon=daemon, age=age)
+        else:
+            reason = _lost(run, _process(instance, run), daemon=daemon, age=age, silent=silent)
         if reason is None:
             continue
         if run.status in (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED):
@@ -141,6 +161,27 @@ def _process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     process = run.tags.get(PROCESS_TAG, "")
     parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
     return "" if parent is not None and parent.tags.get(PROCESS_TAG) == process else process
+
+
+def _runs_in_a_command(run: dg.DagsterRun) -> bool:
+    """Whether a run is in the process of `quire ingest` or `quire upgrade`, whoever launches."""
+    return run.tags.get("quire/source") == "cli"
+
+
+def _lost_pod(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, *, daemon: bool, age: float
+) -> str | None:
+    """Why nothing works on a run that would have a pod of its own, or None while something may.
+
+    While a daemon lives, its run monitoring asks the launcher, and resumes what died. Without one
+    the launcher is asked here; of what it does not know nobody can tell.
+    """
+    if run.status in _WAITING:
+        return _lost(run, "", daemon=daemon, age=age, silent=0.0)
+    if daemon or run.status is not dg.DagsterRunStatus.STARTED:
+        return None
+    found = instance.run_launcher.check_run_worker_health(run)
+    return "its pod is gone and no daemon runs" if found.status.value == "FAILED" else None
 
 
 def _lost(

@@ -25,8 +25,8 @@ PAGES = [
     *sorted((REPOSITORY_ROOT / "docs").rglob("*.md")),
 ]
 TABLE_START, TABLE_END = "<!-- tables: io_managers/schemas_doc.py -->\n", "\n<!-- /tables -->"
-SETTING_ROW = re.compile(r"^\| `(QUIRE_[A-Z_]+)` \| (?:`([^`]*)`)? ?\| (.+) \|$", re.MULTILINE)
-EXAMPLE_LINE = re.compile(r"^# (QUIRE_[A-Z_]+)=(.*)$", re.MULTILINE)
+SETTING_ROW = re.compile(r"^\| `(QUIRE_[A-Z0-9_]+)` \| (?:`([^`]*)`)? ?\| (.+) \|$", re.MULTILINE)
+EXAMPLE_LINE = re.compile(r"^# (QUIRE_[A-Z0-9_]+)=(.*)$", re.MULTILINE)
 
 
 def code() -> Iterator[str]:
@@ -79,7 +79,9 @@ def test_env_example_is_a_valid_env_file_of_defaults(tmp_path: Path, *, taken: b
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    named = {name for page in PAGES for name in re.findall(r"QUIRE_[A-Z_]*[A-Z]", page.read_text())}
+    named = {
+        name for page in PAGES for name in re.findall(r"QUIRE_[A-Z0-9_]*[A-Z0-9]", page.read_text())
+    }
     assert named <= settings_module._KNOWN
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.asset import column_schema
+from assets.asset import column_schema, retry_policy, step_tags
 from assets.context import StageContext
 from assets.evals.base import Limits
 from assets.evals.build import build_evals, version_of_evals
@@ -18,16 +18,18 @@ from assets.evals.history import History
 from assets.evals.measured import MeasuredBatch
 from assets.partitions import batches
 from resources.errors import EngineError, SettingError
+from resources.kubernetes.classes import compute_class
 from resources.settings import Settings
 
 _RESOURCES = frozenset({"settings", "lake", "workers", "progress", "process"})
-_RETRY = dg.RetryPolicy(max_retries=1, delay=5)
 _LISTED = 20
 
 
 def evals_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinition:
     """The asset under these settings; the batch is finished without it."""
     limits = Limits(warn=settings.eval_warn, fail=settings.eval_fail)
+    compute = compute_class("evals", settings)
+    in_pods = pools and settings.executor == "k8s"
 
     @dg.asset(
         name="evals",
@@ -37,12 +39,12 @@ def evals_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinitio
         "and a share of the pages as pictures that OCR reads. The batch is finished without it.",
         group_name="quire",
         kinds={"python", "polars", "deltalake"},
-        tags={"table": "evals", "compute": "cpu"},
-        op_tags={"compute": "cpu"},
-        pool="cpu" if pools else None,
+        tags={"table": "evals", "compute": compute},
+        op_tags=step_tags("evals", settings, pods=in_pods),
+        pool=compute if pools else None,
         code_version=version_of_evals(),
         required_resource_keys=set(_RESOURCES),
-        retry_policy=_RETRY if pools else None,
+        retry_policy=_retry(settings) if pools else None,
         metadata={"dagster/column_schema": column_schema("evals"), "dagster/table_name": "evals"},
         check_specs=[
             dg.AssetCheckSpec(name, asset="evals", description=description)
@@ -74,6 +76,13 @@ def evals_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinitio
         )
 
     return _evals
+
+
+def _retry(settings: Settings) -> dg.RetryPolicy:
+    """Once more; on Kubernetes as often as any step, whose pod may be taken away."""
+    if settings.executor == "k8s":
+        return retry_policy(settings)
+    return dg.RetryPolicy(max_retries=1, delay=5)
 
 
 def _metadata(measured: MeasuredBatch, seconds: float) -> dict[str, Any]:

@@ -10,11 +10,9 @@ from assets.summaries.checks import documents_have_a_summary_row
 from assets.summaries.preview import preview_summaries
 from resources.settings import Settings
 
-_COMPUTE = {"extractive": "cpu", "transformers": "gpu", "openai": "api", "openai_batch": "api"}
-
 
 def summaries_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefinition:
-    """The asset under these settings; what it computes on depends on the summariser."""
+    """The asset under these settings."""
     return stage_asset(
         "summaries",
         settings,
@@ -24,5 +22,4 @@ def summaries_asset(settings: Settings, *, pools: bool = True) -> dg.AssetsDefin
         upstream=("docs",),
         checks=(documents_have_a_summary_row,),
         preview=preview_summaries,
-        compute=_COMPUTE[settings.summariser],
     )

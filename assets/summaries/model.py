@@ -19,6 +19,7 @@ from assets.summaries.generate import Generating
 from assets.summaries.prompt import Limits
 from assets.summaries.similar import groups_of, in_groups, signature
 from io_managers.completions import Completions, OnlyRead
+from io_managers.ends import TOO_LARGE
 from io_managers.intents import Intents
 from io_managers.stage_run import StageRun
 from resources.budget.engine import budgeted
@@ -100,16 +101,20 @@ def _asking(context: Place, engine: Engine) -> Asking:
 
 def _together(intents: Intents, todo: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
     """Documents that are done with others, then alone those that runs died with in hand."""
-    fit = [name for name in todo if not intents.is_given_up(name)]
+    fit = [
+        name for name in todo if not intents.is_given_up(name) and not intents.is_too_large(name)
+    ]
     if with_others := [name for name in fit if not intents.runs_alone(name)]:
         yield with_others, False
     yield from (([name], True) for name in fit if intents.runs_alone(name))
 
 
 def _given_up(intents: Intents, asking: Asking, todo: Sequence[str]) -> Iterator[SummaryRecord]:
-    """Records of documents that ended runs even when they were alone; nobody is charged."""
+    """Records of documents that ended runs even when they were alone."""
     for name in todo:
-        if intents.is_given_up(name):
+        if intents.is_too_large(name):
+            yield Document(name, asking, {}).left(ErrorClass.MEMORY, TOO_LARGE)
+        elif intents.is_given_up(name):
             error = (
                 f"{intents.interruptions(name)} runs died while the model had this document: give "
                 "it more memory, or choose another QUIRE_MODEL"

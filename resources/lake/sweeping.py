@@ -20,7 +20,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from io_managers.checkpoints import FOLDER, checkpointed
-from io_managers.intents import FOLDER as INTENTS
+from io_managers.ends import FOLDER as INTENTS
 from io_managers.publish import published_epoch
 from io_managers.schemas import TABLES
 from resources.lake.lake import TEMPORARY, Lake

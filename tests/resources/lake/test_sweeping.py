@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from io_managers import checkpoints
 from io_managers.checkpoints import checkpointed
-from io_managers.intents import FOLDER as INTENTS
+from io_managers.ends import FOLDER as INTENTS
 from io_managers.publish import claim_epoch, publish
 from io_managers.schemas import DOCS
 from io_managers.staging import stage_file

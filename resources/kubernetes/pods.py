@@ -1,0 +1,212 @@
+"""What a stage's pod looks like: the value of the op tag `dagster-k8s/config`.
+
+Here: everything that a step's Job has beyond what the run launcher gives every pod. Not here: what
+is asked for (`classes.py`), the settings (`settings.py`), or making Jobs (`step_handler.py`).
+
+The names are those of the Kubernetes API; dagster-k8s merges them over the run launcher's own, and
+refuses those that it does not know. Jobs keep `backoffLimit: 0` and have no `podFailurePolicy`: a
+pod that Kubernetes made again after its step had begun would leave the run STARTED for ever
+(dagster issue 33755). Lost pods are Dagster's to retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from resources.kubernetes.classes import (
+    calls_summariser,
+    calls_surya,
+    compute_class,
+    resources_of,
+    workers_of,
+)
+from resources.kubernetes.settings import KubernetesSettings, SecretKey
+from resources.settings import Settings
+
+CONFIG_TAG: Final = "dagster-k8s/config"
+STAGE_LABEL: Final = "quire/stage"
+CLASS_LABEL: Final = "quire/class"
+BATCH_LABEL: Final = "quire/batch"
+QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+SPOT_TAINT: Final = "quire/spot"
+GPU_TAINT: Final = "nvidia.com/gpu"
+MODELS: Final = "/models"
+USER: Final = 10_001
+"""The user and group of the images."""
+_TMP: Final = "/tmp"  # noqa: S108  # a pod's own, made for it and gone with it
+_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+_NO_TOKEN: Final = [
+    {"path": name, "fieldRef": {"fieldPath": "metadata.name"}} for name in ("token", "ca.crt")
+]
+"""Step pods have no token of Kubernetes. But where runs are resumed (`max_resume_run_attempts`),
+Dagster makes the run launcher in every process, and that reads these files; it calls nobody."""
+_KEEP_SECONDS: Final = 24 * 3600
+"""A finished Job and its logs stay a day to be looked at."""
+_GRACE_SECONDS: Final = 60
+"""A pod that must go says so on its run, and closes its workers; a spot node has 30 to 120 s."""
+
+
+def step_config(stage: str, settings: Settings) -> dict[str, Any]:
+    """The `dagster-k8s/config` of a stage's step under these settings."""
+    kubernetes = settings.kubernetes
+    kind = compute_class(stage, settings)
+    labels = {STAGE_LABEL: stage, CLASS_LABEL: kind}
+    queue = {QUEUE_LABEL: kubernetes.queue} if kubernetes.queue else {}
+    return {
+        "container_config": _container(stage, kind, settings),
+        "pod_template_spec_metadata": {"labels": labels},
+        "pod_spec_config": _pod(kind, settings, _scratch(stage, kind, kubernetes)),
+        "job_metadata": {"labels": {**labels, **queue}},
+        "job_spec_config": {
+            "backoffLimit": 0,
+            "ttlSecondsAfterFinished": _KEEP_SECONDS,
+            "activeDeadlineSeconds": kubernetes.deadline_seconds,
+        },
+    }
+
+
+def run_config(stages: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """The `dagster-k8s/config` of a job that does the work of these stages in the run's own pod.
+
+    It keeps the run launcher's service account, which makes Jobs.
+    """
+    kinds = {stage: compute_class(stage, settings) for stage in stages}
+    first = next((s for s in stages if kinds[s] == "gpu"), stages[0])
+    config = step_config(first, settings)
+    keys = [variable for stage in stages for variable in _keys(stage, settings)]
+    env = config["container_config"]["env"]
+    env += [variable for variable in keys if variable not in env]
+    for name in ("serviceAccountName", "automountServiceAccountToken"):
+        del config["pod_spec_config"][name]
+    del config["job_spec_config"]["activeDeadlineSeconds"]  # run monitoring ends runs
+    return config
+
+
+def with_memory(config: Mapping[str, Any], memory: str) -> dict[str, Any]:
+    """Container resources with this much memory: request and limit."""
+    return {
+        kind: {**dict(config.get(kind) or {}), "memory": memory} for kind in ("requests", "limits")
+    }
+
+
+def _container(stage: str, kind: str, settings: Settings) -> dict[str, Any]:
+    kubernetes = settings.kubernetes
+    asked = resources_of(stage, kind, kubernetes)
+    image = (kubernetes.gpu_image if kind == "gpu" else None) or kubernetes.image
+    return {
+        **({"image": image} if image else {}),
+        "resources": {"requests": dict(asked.requests), "limits": dict(asked.limits)},
+        "env": _environment(stage, settings, workers_of(asked)),
+        "envFrom": [
+            *({"configMapRef": {"name": name}} for name in kubernetes.env_config_maps),
+            *({"secretRef": {"name": name}} for name in kubernetes.env_secrets),
+        ],
+        "volumeMounts": _mounts(settings),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def _environment(stage: str, settings: Settings, workers: int) -> list[dict[str, Any]]:
+    return [
+        {"name": "HOME", "value": _TMP},
+        {"name": "TMPDIR", "value": _TMP},
+        {"name": "QUIRE_WORKERS", "value": str(workers)},
+        *_keys(stage, settings),
+    ]
+
+
+def _keys(stage: str, settings: Settings) -> list[dict[str, Any]]:
+    """Keys of the servers that a stage calls, by reference; nobody else is given one."""
+    kubernetes = settings.kubernetes
+    env = []
+    if kubernetes.api_key_secret and calls_summariser(stage, settings):
+        env.append(_from_secret("QUIRE_API_KEY", kubernetes.api_key_secret))
+    if kubernetes.ocr_key_secret and calls_surya(stage, settings):
+        env.append(_from_secret("VLLM_API_KEY", kubernetes.ocr_key_secret))
+    return env
+
+
+def _from_secret(name: str, secret: SecretKey) -> dict[str, Any]:
+    return {
+        "name": name,
+        "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}},
+    }
+
+
+def _has_models(settings: Settings) -> bool:
+    """Whether weights are mounted: in every pod, since each loads every stage and its version."""
+    used = settings.summariser == "transformers" or settings.ocr == "surya"
+    return used and settings.kubernetes.model_volume is not None
+
+
+def _mounts(settings: Settings) -> list[dict[str, Any]]:
+    kubernetes = settings.kubernetes
+    mounts: list[dict[str, Any]] = [
+        {"name": "quire-tmp", "mountPath": _TMP},
+        {"name": "quire-no-token", "mountPath": _ACCOUNT, "readOnly": True},
+    ]
+    if _has_models(settings):
+        mounts.append({"name": "quire-models", "mountPath": MODELS, "readOnly": True})
+    if kubernetes.shared_volume:
+        mounts.append({"name": "quire-shared", "mountPath": kubernetes.shared_volume.mount_path})
+    return mounts
+
+
+def _scratch(stage: str, kind: str, kubernetes: KubernetesSettings) -> str:
+    asked = resources_of(stage, kind, kubernetes).limits["ephemeral-storage"]
+    return kubernetes.tmp_size or asked
+
+
+def _pod(kind: str, settings: Settings, scratch: str) -> dict[str, Any]:
+    kubernetes = settings.kubernetes
+    volumes: list[dict[str, Any]] = [
+        {"name": "quire-tmp", "emptyDir": {"sizeLimit": scratch}},
+        {"name": "quire-no-token", "downwardAPI": {"items": _NO_TOKEN}},
+    ]
+    if _has_models(settings):
+        claim = {"claimName": kubernetes.model_volume, "readOnly": True}
+        volumes.append({"name": "quire-models", "persistentVolumeClaim": claim})
+    if kubernetes.shared_volume:
+        shared = {"claimName": kubernetes.shared_volume.claim}
+        volumes.append({"name": "quire-shared", "persistentVolumeClaim": shared})
+    pod: dict[str, Any] = {
+        "serviceAccountName": kubernetes.service_account or "default",
+        "automountServiceAccountToken": False,
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "tolerations": tolerations_of(kind, kubernetes),
+        "volumes": volumes,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    if selector := kubernetes.node_selectors.get(kind):
+        pod["nodeSelector"] = dict(selector)
+    if kubernetes.priority_class:
+        pod["priorityClassName"] = kubernetes.priority_class
+    return pod
+
+
+def tolerations_of(kind: str, kubernetes: KubernetesSettings) -> list[dict[str, Any]]:
+    """Taints that a class bears: spot nodes; a GPU's only where a GPU is asked for."""
+    given = kubernetes.tolerations.get(kind)
+    if given is not None:
+        return [dict(toleration) for toleration in given]
+    spot = {"key": SPOT_TAINT, "operator": "Exists", "effect": "NoSchedule"}
+    gpu = {"key": GPU_TAINT, "operator": "Exists", "effect": "NoSchedule"}
+    return [spot, gpu] if kind == "gpu" else [spot]

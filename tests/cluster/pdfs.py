@@ -1,0 +1,31 @@
+"""PDFs for runs on the cluster: small, of several kinds, and the same bytes for each run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from resources.samples import recipe
+from tests.end_to_end.pdfs import plain
+
+
+def few(folder: Path) -> Path:
+    """Three documents of text, one with a figure, one that is broken, and a copy."""
+    folder.mkdir()
+    for number in range(3):
+        plain(folder / f"{number:02d}.pdf", 2, f"Document {number} speaks of the sea")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing more")
+    (folder / "recipe.pdf").write_bytes(recipe.recipe())
+    (folder / "copy.pdf").write_bytes((folder / "00.pdf").read_bytes())
+    return folder
+
+
+def many(folder: Path, n_documents: int) -> Path:
+    """Documents of a page or three of text each; every seventh is broken."""
+    folder.mkdir()
+    for number in range(n_documents):
+        path = folder / f"{number:02d}.pdf"
+        if number % 7 == 6:
+            path.write_bytes(b"%PDF-1.7\nnothing more of " + str(number).encode())
+        else:
+            plain(path, 1 + number % 3, f"Document {number} speaks of the sea")
+    return folder
