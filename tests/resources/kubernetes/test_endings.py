@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-kubernetes = pytest.importorskip(
-    "kubernetes", reason="needs the extra k8s: pip install 'quire[k8s]'"
-)
+pytest.importorskip("kubernetes", reason="needs the extra k8s: pip install 'quire[k8s]'")
+
+from kubernetes import client as k8s
 
 from resources.kubernetes.endings import Cause, Ending, Watched, ending_of
 
