@@ -29,6 +29,7 @@ from io_managers.ends import End, memory_class, note_end
 from resources.errors import QuireError
 from resources.kubernetes.classes import compute_class, resources_of
 from resources.kubernetes.endings import Cause, Ending, Watched, ending_of
+from resources.kubernetes.launcher import QuireK8sRunLauncher
 from resources.kubernetes.pods import BATCH_LABEL, with_memory
 from resources.kubernetes.settings import STEPS, bytes_of
 from resources.lake.lake import Lake
@@ -102,6 +103,8 @@ class QuireStepHandler(K8sStepHandler):
             mount = {"name": "quire-dagster", "mountPath": f"{home}/storage"}
             container["volumeMounts"] = [mount]
             pod["volumes"] = [{"name": "quire-dagster", "emptyDir": {"sizeLimit": "1Gi"}}]
+        if _opens_launcher(step.instance):
+            pod["automountServiceAccountToken"] = True
         memory = self._memory(step)
         if memory is not None:
             given = context.run_k8s_config.container_config.get("resources") or {}
@@ -211,3 +214,9 @@ class QuireStepHandler(K8sStepHandler):
                 return True
             time.sleep(1)
         return True
+
+
+def _opens_launcher(instance: dg.DagsterInstance) -> bool:
+    """Whether a step's process makes the run launcher, and that one wants a token."""
+    resumes = instance.run_monitoring_enabled and instance.run_monitoring_max_resume_run_attempts
+    return bool(resumes) and not isinstance(instance.run_launcher, QuireK8sRunLauncher)
