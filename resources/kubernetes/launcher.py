@@ -46,7 +46,7 @@ class QuireK8sRunLauncher(K8sRunLauncher):
             if os.path.exists(_TOKEN) or not config.get("load_incluster_config"):
                 raise
             self._inst_data = inst_data
-            RunLauncher.__init__(self)
+            RunLauncher.__init__(self)  # type: ignore[no-untyped-call, arg-type]
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """As dagster-k8s, except that not to know is no reason to end a run."""

@@ -12,11 +12,13 @@ from resources.kubernetes.endings import Cause
 from resources.lake.lake import Lake
 
 
-def pod(lake: Lake, cause: Cause | None, *documents: str, largest: bool = False) -> Intents:
+def pod(
+    lake: Lake, cause: Cause | None, *documents: str, largest: bool = False, alone: bool = False
+) -> Intents:
     """A pod that has these in hand and dies; whoever watches it keeps why, or nobody does."""
     epoch = claim_epoch(lake, "pages", "b1")
     intents = Intents(lake, "pages", "b1", 0, epoch)
-    intents.begin(documents)
+    intents.begin(documents, alone=alone)
     if cause is not None:
         note_end(lake, "pages", "b1", End(cause, f"dagster-step-{epoch}", largest))
     return intents
@@ -61,7 +63,7 @@ def test_what_was_in_hand_when_the_largest_was_too_small_runs_alone(lake: Lake) 
     after = found(lake)
     assert [name for name in "abc" if after.runs_alone(name)] == ["b", "c"]
     assert not any(after.is_too_large(name) for name in "abc")
-    pod(lake, Cause.OOM, "c", largest=True)
+    pod(lake, Cause.OOM, "c", largest=True, alone=True)
     after = found(lake)
     assert [name for name in "abc" if after.is_too_large(name)] == ["c"]
 
@@ -69,7 +71,7 @@ def test_what_was_in_hand_when_the_largest_was_too_small_runs_alone(lake: Lake) 
 def test_an_end_before_an_epoch_was_claimed_blames_the_pod_before_for_nothing_new(
     lake: Lake,
 ) -> None:
-    pod(lake, Cause.PREEMPTED, "a")
+    pod(lake, Cause.PREEMPTED, "a", alone=True)
     note_end(lake, "pages", "b1", End(Cause.OOM, "dagster-step-next", largest=True))
     after = found(lake)
     assert not after.is_too_large("a")
