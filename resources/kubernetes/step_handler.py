@@ -20,6 +20,7 @@ from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import (  # type: ignore[attr-defined]  # it does not say it exports them
     CheckStepHealthResult,
     DagsterEvent,
+    EngineEventData,
     K8sStepHandler,
     StepHandlerContext,
 )
@@ -171,10 +172,15 @@ class QuireStepHandler(K8sStepHandler):
         # Asked after its status: what a pod has said by its end is in the log by then.
         if ending is None or self._has_ended(step_handler_context):
             return CheckStepHealthResult.healthy()
+        reason = f"{ending.message} (Job {job_name})"
+        step_context = step_handler_context.get_step_context(
+            self._get_step_key(step_handler_context)
+        )
+        DagsterEvent.engine_event(step_context, f"The step is lost: {reason}", EngineEventData())
         self._keep(step_handler_context, job_name, ending)
         if status is not None and not status.failed and not status.succeeded:
             self._api_client.delete_job(job_name=job_name, namespace=namespace)
-        return CheckStepHealthResult.unhealthy(f"{ending.message} (Job {job_name})")
+        return CheckStepHealthResult.unhealthy(reason)
 
     def _has_ended(self, context: StepHandlerContext) -> bool:
         """Whether the step's own end, in this attempt, is in the log already."""
