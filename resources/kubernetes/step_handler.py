@@ -29,7 +29,7 @@ from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_user_defined_k8s_co
 from io_managers.ends import End, memory_class, note_end
 from resources.errors import QuireError
 from resources.kubernetes.classes import compute_class, resources_of
-from resources.kubernetes.endings import Cause, Ending, Watched, ending_of
+from resources.kubernetes.endings import LEFT_BEHIND, Cause, Ending, Watched, ending_of
 from resources.kubernetes.launcher import QuireK8sRunLauncher
 from resources.kubernetes.pods import BATCH_LABEL, with_memory
 from resources.kubernetes.settings import STEPS, bytes_of
@@ -66,6 +66,7 @@ class QuireStepHandler(K8sStepHandler):
         )
         self._settings = settings
         self._watched: dict[str, Watched] = {}
+        self._deleted: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -178,7 +179,8 @@ class QuireStepHandler(K8sStepHandler):
         )
         DagsterEvent.engine_event(step_context, f"The step is lost: {reason}", EngineEventData())
         self._keep(step_handler_context, job_name, ending)
-        if status is not None and not status.failed and not status.succeeded:
+        if status is not None and not status.failed and ending.cause in LEFT_BEHIND:
+            self._deleted.add(job_name)
             self._api_client.delete_job(job_name=job_name, namespace=namespace)
         return CheckStepHealthResult.unhealthy(reason)
 
@@ -211,9 +213,10 @@ class QuireStepHandler(K8sStepHandler):
     def _make_room(self, job_name: str, namespace: str) -> bool:
         """Delete a failed Job of this name and wait until it is gone; False when it may work."""
         status = self._api_client.get_job_status(namespace=namespace, job_name=job_name)
-        if status is not None and not status.failed:
-            return False
-        self._api_client.delete_job(job_name=job_name, namespace=namespace)
+        if status is not None and job_name not in self._deleted:
+            if not status.failed:
+                return False
+            self._api_client.delete_job(job_name=job_name, namespace=namespace)
         deadline = time.monotonic() + _DELETED_SECONDS
         while time.monotonic() < deadline:
             if self._api_client.get_job_status(namespace=namespace, job_name=job_name) is None:
