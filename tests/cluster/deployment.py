@@ -62,9 +62,14 @@ class Deployment:
 
     def events(self, run_id: str) -> list[str]:
         """What a run said, a line an event."""
-        return [
-            f"{entry.timestamp:.1f} {entry.message}" for entry in self.instance.all_logs(run_id)
-        ]
+        lines = []
+        for entry in self.instance.all_logs(run_id):
+            event = entry.dagster_event
+            error = getattr(event.event_specific_data, "error", None) if event else None
+            words = event.message if event else entry.user_message
+            told = f": {error.message}" if error else ""
+            lines.append(f"{entry.timestamp:.1f} {words}{told}")
+        return lines
 
 
 def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Json:
