@@ -76,8 +76,8 @@ class Intents:
                 self._interrupted[document] += 1
                 self._interrupted_alone[document] += bool(note["alone"])
             if end is not None and end.cause == Cause.OOM and end.largest:
-                alone = len(note["documents"]) == 1
-                (self._too_large if alone else self._suspected).update(note["documents"])
+                found = self._too_large if note["alone"] else self._suspected
+                found.update(note["documents"])
 
     def _names(self, base: int) -> list[str]:
         names = []

@@ -20,15 +20,17 @@ from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.executor import (  # type: ignore[attr-defined]  # it does not say it exports them
     CheckStepHealthResult,
     DagsterEvent,
+    EngineEventData,
     K8sStepHandler,
     StepHandlerContext,
 )
-from dagster_k8s.job import UserDefinedDagsterK8sConfig
+from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_user_defined_k8s_config
 
 from io_managers.ends import End, memory_class, note_end
 from resources.errors import QuireError
 from resources.kubernetes.classes import compute_class, resources_of
 from resources.kubernetes.endings import Cause, Ending, Watched, ending_of
+from resources.kubernetes.launcher import QuireK8sRunLauncher
 from resources.kubernetes.pods import BATCH_LABEL, with_memory
 from resources.kubernetes.settings import STEPS, bytes_of
 from resources.lake.lake import Lake
@@ -40,6 +42,8 @@ _ENDED: Final = {
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.STEP_UP_FOR_RETRY,
 }
+_OF_THE_RUN: Final = ("node_selector", "affinity", "tolerations", "priority_class_name")
+"""Where the run's own pod goes says nothing of where its steps go."""
 _CONFLICT: Final = 409
 _DELETED_SECONDS: Final = 90.0
 """A Job that is deleted is there until its pod has used up its grace."""
@@ -74,25 +78,48 @@ class QuireStepHandler(K8sStepHandler):
         self, step_handler_context: StepHandlerContext
     ) -> K8sContainerContext:
         context = super()._get_container_context(step_handler_context)
-        kubernetes = self._settings.kubernetes
-        config: dict[str, Any] = {"container_config": {}}
-        home = getattr(step_handler_context.instance.run_launcher, "dagster_home", None)
+        tags = step_handler_context.step_tags[self._get_step_key(step_handler_context)]
+        given = get_user_defined_k8s_config(tags)
+        merged: dict[str, Any] = dict(context.run_k8s_config.to_dict())  # type: ignore[no-untyped-call]
+        pod, container = dict(merged["pod_spec_config"]), dict(merged["container_config"])
+        for name in _OF_THE_RUN:
+            pod.pop(name, None)
+            if name in given.pod_spec_config:
+                pod[name] = given.pod_spec_config[name]
+        if "resources" in given.container_config:
+            container["resources"] = given.container_config["resources"]
+        config = {**merged, "pod_spec_config": pod, "container_config": container}
+        own = UserDefinedDagsterK8sConfig.from_dict(config)  # type: ignore[no-untyped-call]
+        return self._with_ours(context._replace(run_k8s_config=own), step_handler_context)
+
+    def _with_ours(
+        self, context: K8sContainerContext, step: StepHandlerContext
+    ) -> K8sContainerContext:
+        """What only the step's own moment tells: its batch, its memory class, Dagster's folder."""
+        container: dict[str, Any] = {}
+        pod: dict[str, Any] = {}
+        home = getattr(step.instance.run_launcher, "dagster_home", None)
         if home:
             # What Dagster writes beside its read-only dagster.yaml: logs of the step's process.
-            mount = {"name": "quire-tmp", "mountPath": f"{home}/storage", "subPath": "dagster"}
-            config["container_config"]["volumeMounts"] = [mount]
-        batch = step_handler_context.dagster_run.tags.get(_PARTITION_TAG)
-        if batch:
-            labels = {"labels": {BATCH_LABEL: batch}}
-            config |= {"pod_template_spec_metadata": labels, "job_metadata": labels}
-        memory = self._memory(step_handler_context)
+            mount = {"name": "quire-dagster", "mountPath": f"{home}/storage"}
+            container["volumeMounts"] = [mount]
+            pod["volumes"] = [{"name": "quire-dagster", "emptyDir": {"sizeLimit": "1Gi"}}]
+        if _opens_launcher(step.instance):
+            pod["automountServiceAccountToken"] = True
+        memory = self._memory(step)
         if memory is not None:
             given = context.run_k8s_config.container_config.get("resources") or {}
-            config["container_config"]["resources"] = with_memory(given, memory)
-        ours = UserDefinedDagsterK8sConfig.from_dict(config)  # type: ignore[no-untyped-call]
-        return context.merge(
-            K8sContainerContext(namespace=kubernetes.namespace, run_k8s_config=ours)
+            container["resources"] = with_memory(given, memory)
+        batch = step.dagster_run.tags.get(_PARTITION_TAG)
+        labels = {"labels": {BATCH_LABEL: batch} if batch else {}}
+        ours = UserDefinedDagsterK8sConfig(
+            container_config=container,
+            pod_spec_config=pod,
+            pod_template_spec_metadata=labels,
+            job_metadata=labels,
         )
+        namespace = self._settings.kubernetes.namespace
+        return context.merge(K8sContainerContext(namespace=namespace, run_k8s_config=ours))
 
     def _memory(self, context: StepHandlerContext) -> str | None:
         """The memory of a step's next pod, where pods before it had too little."""
@@ -145,10 +172,15 @@ class QuireStepHandler(K8sStepHandler):
         # Asked after its status: what a pod has said by its end is in the log by then.
         if ending is None or self._has_ended(step_handler_context):
             return CheckStepHealthResult.healthy()
+        reason = f"{ending.message} (Job {job_name})"
+        step_context = step_handler_context.get_step_context(
+            self._get_step_key(step_handler_context)
+        )
+        DagsterEvent.engine_event(step_context, f"The step is lost: {reason}", EngineEventData())
         self._keep(step_handler_context, job_name, ending)
         if status is not None and not status.failed and not status.succeeded:
             self._api_client.delete_job(job_name=job_name, namespace=namespace)
-        return CheckStepHealthResult.unhealthy(f"{ending.message} (Job {job_name})")
+        return CheckStepHealthResult.unhealthy(reason)
 
     def _has_ended(self, context: StepHandlerContext) -> bool:
         """Whether the step's own end, in this attempt, is in the log already."""
@@ -188,3 +220,9 @@ class QuireStepHandler(K8sStepHandler):
                 return True
             time.sleep(1)
         return True
+
+
+def _opens_launcher(instance: dg.DagsterInstance) -> bool:
+    """Whether a step's process makes the run launcher, and that one wants a token."""
+    resumes = instance.run_monitoring_enabled and instance.run_monitoring_max_resume_run_attempts
+    return bool(resumes) and not isinstance(instance.run_launcher, QuireK8sRunLauncher)
