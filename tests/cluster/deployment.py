@@ -78,7 +78,8 @@ def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Js
     Run pods mount shared claims as step pods do, by the same names: what a step's pod has from the
     run launcher and from its own tags alike is merged into one.
     """
-    volumes, shared = [], []
+    volumes: list[Json] = [{"name": "run-tmp", "empty_dir": {}}]
+    shared: list[Json] = [{"name": "run-tmp", "mount_path": "/var/tmp"}]
     for name, path in mounts.items():
         read_only = {"read_only": True} if name in READ_ONLY else {}
         claim = {"claim_name": name, **read_only}
@@ -87,8 +88,8 @@ def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Js
     config: Json = {
         "storage": storage,
         "run_launcher": {
-            "module": "dagster_k8s",
-            "class": "K8sRunLauncher",
+            "module": "resources.kubernetes.launcher",
+            "class": "QuireK8sRunLauncher",
             "config": {
                 "job_namespace": "quire",
                 "load_incluster_config": True,
@@ -104,7 +105,7 @@ def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Js
                         "security_context": _SAFE,
                         "volume_mounts": shared,
                     },
-                    "pod_spec_config": {"node_selector": _CONTROL, "volumes": volumes},
+                    "pod_spec_config": {"volumes": volumes},
                 },
             },
         },
