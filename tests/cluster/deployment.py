@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ _SECRET: Final = "dagster-postgresql"
 _KEY: Final = "postgresql-password"
 READ_ONLY: Final = ("models",)
 """Claims that pods may not write to."""
+_UP_SECONDS: Final = 120
 _CONTROL: Final = {POOL: "control"}
 _SAFE: Final = {
     "readOnlyRootFilesystem": True, "runAsUser": 10001, "runAsGroup": 10001, "runAsNonRoot": True,
@@ -229,11 +230,11 @@ def deployed(
         code = ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", str(port)]
         code += ["-f", str(definitions), "-d", str(definitions.parent)]
         _start(small, "code-server", _service(code, claims, mounts or {}))
-        until(lambda: _answers(port), 60)
+        _until_up(small, "code-server", lambda: _answers(port))
         if daemon:
             args = ["dagster-daemon", "run", "-w", "/dagster-workspace/workspace.yaml"]
             _start(small, "daemon", _service(args, claims, mounts or {}))
-            until(instance.get_daemon_heartbeats, 60)
+            _until_up(small, "daemon", instance.get_daemon_heartbeats)
         yield place
 
 
@@ -241,6 +242,12 @@ def _start(small: Small, name: str, spec: Json) -> Pod:
     pod = small.cluster.add_pod(name, spec, {"component": name})
     until(lambda: pod.phase != "Pending")
     return pod
+
+
+def _until_up(small: Small, name: str, up: Callable[[], object]) -> None:
+    pod = small.cluster.pods[name]
+    until(lambda: up() or pod.over, _UP_SECONDS)
+    assert not pod.over, small.cluster.log_of(name)
 
 
 def _answers(port: int) -> bool:

@@ -158,6 +158,8 @@ def quire_on(
     weights = {"model_volume": "models"} if models else {}
     given["QUIRE_K8S"] = json.dumps(pods_settings(**weights, **(pods or {})))
     claims = {"shared": data, **({"models": models} if models else {})}
+    for path in [models, *models.rglob("*")] if models else []:
+        path.chmod(0o755 if path.is_dir() else 0o644)  # pods are another user
     with small_cluster(folder, nodes, **claims) as small:
         if before is not None:
             before(small)
