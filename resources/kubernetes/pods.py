@@ -35,12 +35,6 @@ MODELS: Final = "/models"
 USER: Final = 10_001
 """The user and group of the images."""
 _TMP: Final = "/tmp"  # noqa: S108  # a pod's own, made for it and gone with it
-_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-_NO_TOKEN: Final = [
-    {"path": name, "fieldRef": {"fieldPath": "metadata.name"}} for name in ("token", "ca.crt")
-]
-"""Step pods have no token of Kubernetes. But where runs are resumed (`max_resume_run_attempts`),
-Dagster makes the run launcher in every process, and that reads these files; it calls nobody."""
 _KEEP_SECONDS: Final = 24 * 3600
 """A finished Job and its logs stay a day to be looked at."""
 _GRACE_SECONDS: Final = 60
@@ -151,10 +145,7 @@ def _has_models(settings: Settings) -> bool:
 
 def _mounts(settings: Settings) -> list[dict[str, Any]]:
     kubernetes = settings.kubernetes
-    mounts: list[dict[str, Any]] = [
-        {"name": "quire-tmp", "mountPath": _TMP},
-        {"name": "quire-no-token", "mountPath": _ACCOUNT, "readOnly": True},
-    ]
+    mounts: list[dict[str, Any]] = [{"name": "quire-tmp", "mountPath": _TMP}]
     if _has_models(settings):
         mounts.append({"name": "quire-models", "mountPath": MODELS, "readOnly": True})
     if kubernetes.shared_volume:
@@ -169,10 +160,7 @@ def _scratch(stage: str, kind: str, kubernetes: KubernetesSettings) -> str:
 
 def _pod(kind: str, settings: Settings, scratch: str) -> dict[str, Any]:
     kubernetes = settings.kubernetes
-    volumes: list[dict[str, Any]] = [
-        {"name": "quire-tmp", "emptyDir": {"sizeLimit": scratch}},
-        {"name": "quire-no-token", "downwardAPI": {"items": _NO_TOKEN}},
-    ]
+    volumes: list[dict[str, Any]] = [{"name": "quire-tmp", "emptyDir": {"sizeLimit": scratch}}]
     if _has_models(settings):
         claim = {"claimName": kubernetes.model_volume, "readOnly": True}
         volumes.append({"name": "quire-models", "persistentVolumeClaim": claim})

@@ -65,7 +65,7 @@ def skip_without_containers() -> None:
     """Skip the test where this user may make no namespaces, or a library is missing."""
     for library in ("dagster_k8s", "dagster_postgres", "kubernetes_validate"):
         if importlib.util.find_spec(library) is None:
-            pytest.skip(f"no {library}: pip install -e '.[dev,k8s,postgres]'")
+            pytest.skip(f"no {library}: pip install -e '.[dev,k8s,k8s-dev]'")
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("no containers: run as root on Linux with util-linux (unshare, setpriv)")
     command = [*_UNSHARE, "setpriv", "--reuid", str(_USER), "true"]

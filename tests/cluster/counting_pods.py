@@ -15,7 +15,14 @@ _RETRY = dg.RetryPolicy(max_retries=2)
 
 
 def _pod(pool: str) -> dict[str, object]:
-    return {"dagster-k8s/config": {"pod_spec_config": {"node_selector": {"pool": pool}}}}
+    return {
+        "dagster-k8s/config": {
+            "pod_spec_config": {
+                "node_selector": {"pool": pool},
+                "tolerations": [{"key": "quire/spot", "operator": "Exists"}],
+            }
+        }
+    }
 
 
 @dg.asset(retry_policy=_RETRY, op_tags=_pod("cpu"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ _SECRET: Final = "dagster-postgresql"
 _KEY: Final = "postgresql-password"
 READ_ONLY: Final = ("models",)
 """Claims that pods may not write to."""
+_UP_SECONDS: Final = 120
 _CONTROL: Final = {POOL: "control"}
 _SAFE: Final = {
     "readOnlyRootFilesystem": True, "runAsUser": 10001, "runAsGroup": 10001, "runAsNonRoot": True,
@@ -62,9 +63,14 @@ class Deployment:
 
     def events(self, run_id: str) -> list[str]:
         """What a run said, a line an event."""
-        return [
-            f"{entry.timestamp:.1f} {entry.message}" for entry in self.instance.all_logs(run_id)
-        ]
+        lines = []
+        for entry in self.instance.all_logs(run_id):
+            event = entry.dagster_event
+            error = getattr(event.event_specific_data, "error", None) if event else None
+            words = event.message if event else entry.user_message
+            told = f": {error.message}" if error else ""
+            lines.append(f"{entry.timestamp:.1f} {words}{told}")
+        return lines
 
 
 def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Json:
@@ -73,7 +79,8 @@ def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Js
     Run pods mount shared claims as step pods do, by the same names: what a step's pod has from the
     run launcher and from its own tags alike is merged into one.
     """
-    volumes, shared = [], []
+    volumes: list[Json] = [{"name": "run-tmp", "empty_dir": {}}]
+    shared: list[Json] = [{"name": "run-tmp", "mount_path": "/var/tmp"}]
     for name, path in mounts.items():
         read_only = {"read_only": True} if name in READ_ONLY else {}
         claim = {"claim_name": name, **read_only}
@@ -82,8 +89,8 @@ def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Js
     config: Json = {
         "storage": storage,
         "run_launcher": {
-            "module": "dagster_k8s",
-            "class": "K8sRunLauncher",
+            "module": "resources.kubernetes.launcher",
+            "class": "QuireK8sRunLauncher",
             "config": {
                 "job_namespace": "quire",
                 "load_incluster_config": True,
@@ -99,7 +106,7 @@ def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Js
                         "security_context": _SAFE,
                         "volume_mounts": shared,
                     },
-                    "pod_spec_config": {"node_selector": _CONTROL, "volumes": volumes},
+                    "pod_spec_config": {"volumes": volumes},
                 },
             },
         },
@@ -223,11 +230,11 @@ def deployed(
         code = ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", str(port)]
         code += ["-f", str(definitions), "-d", str(definitions.parent)]
         _start(small, "code-server", _service(code, claims, mounts or {}))
-        until(lambda: _answers(port), 60)
+        _until_up(small, "code-server", lambda: _answers(port))
         if daemon:
             args = ["dagster-daemon", "run", "-w", "/dagster-workspace/workspace.yaml"]
             _start(small, "daemon", _service(args, claims, mounts or {}))
-            until(instance.get_daemon_heartbeats, 60)
+            _until_up(small, "daemon", instance.get_daemon_heartbeats)
         yield place
 
 
@@ -235,6 +242,12 @@ def _start(small: Small, name: str, spec: Json) -> Pod:
     pod = small.cluster.add_pod(name, spec, {"component": name})
     until(lambda: pod.phase != "Pending")
     return pod
+
+
+def _until_up(small: Small, name: str, up: Callable[[], object]) -> None:
+    pod = small.cluster.pods[name]
+    until(lambda: up() or pod.over, _UP_SECONDS)
+    assert not pod.over, small.cluster.log_of(name)
 
 
 def _answers(port: int) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from resources.samples import recipe
+import pymupdf
+
+from resources.samples.pictures import fibres, png
 from tests.end_to_end.pdfs import plain
 
 
@@ -14,9 +16,19 @@ def few(folder: Path) -> Path:
     for number in range(3):
         plain(folder / f"{number:02d}.pdf", 2, f"Document {number} speaks of the sea")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing more")
-    (folder / "recipe.pdf").write_bytes(recipe.recipe())
+    with_picture(folder / "picture.pdf")
     (folder / "copy.pdf").write_bytes((folder / "00.pdf").read_bytes())
     return folder
+
+
+def with_picture(path: Path) -> None:
+    """A page of text with a figure."""
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((72, 72), "A figure of fibres is shown below.")
+    page.insert_image(pymupdf.Rect(72, 100, 400, 340), stream=png(fibres()))
+    document.save(path)
+    document.close()
 
 
 def many(folder: Path, n_documents: int) -> Path:

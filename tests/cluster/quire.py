@@ -24,7 +24,7 @@ from resources.lake.lake import Lake
 from resources.settings import REPOSITORY_ROOT
 from tests.cluster.container import Stores, image_of_this_environment, start
 from tests.cluster.deployment import Deployment, deployed
-from tests.cluster.nodes import GPU, Node
+from tests.cluster.nodes import Node
 from tests.cluster.objects import Json, Stay
 from tests.cluster.postgres import Postgres
 from tests.cluster.small import GPU_IMAGE, POOL, Small, small_cluster
@@ -67,11 +67,9 @@ def make_data(folder: Path, pdfs: Path) -> Path:
 def pods_settings(**more: Any) -> Json:
     """`QUIRE_K8S` for the pools of `small.py`."""
     size = {"cpu": "1", "memory": "4Gi", "ephemeral-storage": "1Gi"}
-    tolerations = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
     given: Json = {
         "shared_volume": {"claim": "shared", "mount_path": DATA},
         "node_selectors": {kind: {POOL: kind} for kind in ("cpu", "gpu")},
-        "tolerations": {"gpu": tolerations},
         "gpu_image": GPU_IMAGE,
         "resources": {stage: {"requests": size, "limits": size} for stage in (*STAGES, "evals")},
         "health_seconds": 3,
@@ -160,6 +158,8 @@ def quire_on(
     weights = {"model_volume": "models"} if models else {}
     given["QUIRE_K8S"] = json.dumps(pods_settings(**weights, **(pods or {})))
     claims = {"shared": data, **({"models": models} if models else {})}
+    for path in [models, *models.rglob("*")] if models else []:
+        path.chmod(0o755 if path.is_dir() else 0o644)  # pods are another user
     with small_cluster(folder, nodes, **claims) as small:
         if before is not None:
             before(small)

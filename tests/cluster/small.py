@@ -1,8 +1,8 @@
 """A small cluster to hand, and Jobs for it.
 
 Here: nodes as a deployment would have them, and a client as dagster-k8s makes it. The pool
-`control` holds services and run pods, `cpu` and `gpu` hold steps; the GPU node is tainted, as
-providers do.
+`control` holds services and run pods, `cpu` and `gpu` hold steps. Nodes are
+tainted as providers and `deploy/` do it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ POOL: Final = "pool"
 
 
 def nodes_of(cpu: int = 4, gpu: int = 2, control: int = 32) -> dict[str, Node]:
-    """One node a pool, with so many slots."""
-    taint = {"key": GPU, "value": "present", "effect": "NoSchedule"}
+    """One node a pool, with so many slots; those of steps are spot nodes."""
+    spot = {"key": "quire/spot", "value": "true", "effect": "NoSchedule"}
+    device = {"key": GPU, "value": "present", "effect": "NoSchedule"}
     size = {"cpu": "64", "memory": "256Gi"}
     return {
         "control-0": Node("control-0", control, {POOL: "control"}),
-        "cpu-0": Node("cpu-0", cpu, {POOL: "cpu"}),
-        "gpu-0": Node("gpu-0", gpu, {POOL: "gpu"}, (taint,), {**size, GPU: str(gpu)}),
+        "cpu-0": Node("cpu-0", cpu, {POOL: "cpu"}, (spot,)),
+        "gpu-0": Node("gpu-0", gpu, {POOL: "gpu"}, (spot, device), {**size, GPU: str(gpu)}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from resources.lake.lake import Lake
@@ -11,13 +12,19 @@ from tests.cluster.objects import Pod
 from tests.cluster.pdfs import few
 from tests.cluster.postgres import Postgres
 from tests.cluster.quire import STAGES, findings, make_data, quire_on, run_locally, tables_of
+from tests.cluster.small import until
 
 
 def test_a_batch_in_pods_of_which_one_is_lost(tmp_path: Path, postgres: Postgres) -> None:
     skip_without_containers()
     pdfs = few(tmp_path / "pdfs")
     data = make_data(tmp_path / "data", pdfs)
-    with quire_on(tmp_path / "cluster", postgres, data) as quire:
+    local = make_data(tmp_path / "local", pdfs)
+    with (
+        ThreadPoolExecutor() as beside,
+        quire_on(tmp_path / "cluster", postgres, data) as quire,
+    ):
+        here = beside.submit(run_locally, tmp_path / "here", local, "ingest", "--json")
         faults = Faults(quire.deployment.cluster)
 
         def begun(pod: Pod) -> bool:
@@ -28,12 +35,14 @@ def test_a_batch_in_pods_of_which_one_is_lost(tmp_path: Path, postgres: Postgres
             quire.deployment.cluster.preempt,
             ready=begun,
         )
+        assert here.result()[0] == 3
         quire.wait(1, 240)
         runs = quire.deployment.runs()
         assert [run.is_success for run in runs] == [True], quire.told()
         (run,) = runs
         said = [line for line in quire.deployment.events(run.run_id) if "preempted" in line]
         assert said, quire.told()
+        until(lambda: all(stay.ended for stay in quire.stays))
     ends = [(stay.labels[STAGE], stay.how) for stay in quire.stays]
     assert ends == [
         ("files", "Completed"), ("pages", "Preempted"), ("pages", "Completed"),
@@ -43,9 +52,6 @@ def test_a_batch_in_pods_of_which_one_is_lost(tmp_path: Path, postgres: Postgres
     assert {stay.node for stay in quire.stays} == {"cpu-0"}
     assert {stay.labels["quire/class"] for stay in quire.stays} == {"cpu"}
     assert {stay.labels[BATCH] for stay in quire.stays} == {"b00000001"}
-    local = make_data(tmp_path / "local", pdfs)
-    code, _ = run_locally(tmp_path / "here", local, "ingest", "--json")
-    assert code == 3
     assert tables_of(quire.lake) == tables_of(Lake(str(local / "lake")))
     assert findings(quire.lake) == findings(Lake(str(local / "lake"))) == []
     assert all(quire.lake.read(stage).height for stage in STAGES)

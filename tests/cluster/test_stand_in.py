@@ -163,11 +163,14 @@ def test_with_a_backoff_limit_a_lost_pod_comes_again(small: Small) -> None:
 
 def test_a_gpu_is_refused_when_none_is_left(small: Small) -> None:
     gpu = {"resources": {"limits": {GPU: "1"}}}
-    tolerate = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    tolerate = [
+        {"key": "quire/spot", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": GPU, "operator": "Exists", "effect": "NoSchedule"},
+    ]
     for number in range(3):
         post(small, job_of(f"gpu-{number}", "sleep", "60", container=gpu, tolerations=tolerate))
     post(small, job_of("untolerated", "sleep", "60", container=gpu))
-    post(small, job_of("elsewhere", "true", nodeSelector={"pool": "gpu"}))
+    post(small, job_of("elsewhere", "true", tolerations=tolerate[:1], nodeSelector={"pool": "gpu"}))
     until(lambda: [pod_of(small, f"gpu-{n}").status.phase for n in range(2)] == ["Running"] * 2)
     waiting = pod_of(small, "gpu-2").status
     assert waiting.phase == "Pending"
