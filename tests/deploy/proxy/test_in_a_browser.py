@@ -55,6 +55,7 @@ class Visit:
             viewport={"width": 1500, "height": 1000}, ignore_https_errors=True
         )
         self.page = self.context.new_page()
+        self.page.set_default_timeout(60_000)
         self.refused: list[tuple[int, str, str]] = []
         self.heard: list[str] = []
         self.policy: list[str] = []
@@ -86,11 +87,11 @@ def test_an_operator_launches_a_run_and_a_reader_looks_on(browser: Any, proxy: P
         page.goto(f"{proxy.home()}/asset-groups?from=a&link=b")
         page.get_by_role("link", name="olga").click()
         for stage in ("files", "pages", "images", "docs", "summaries"):
-            page.get_by_text(stage, exact=True).first.wait_for(timeout=60_000)
+            page.get_by_text(stage, exact=True).first.wait_for()
         assert page.url == f"{proxy.home()}/asset-groups?from=a&link=b"
 
         page.goto(f"{proxy.home()}{_JOB}/playground")
-        page.get_by_role("button", name="Launch Run").click(timeout=60_000)
+        page.get_by_role("button", name="Launch Run").click()
         page.wait_for_url("**/runs/*", timeout=60_000)
         path = page.url.removeprefix(proxy.home())
         theirs.goto(proxy.home(READERS) + path)
