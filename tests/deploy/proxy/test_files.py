@@ -167,6 +167,34 @@ def test_compose_mounts_what_there_is() -> None:
     assert images == {container["image"] for container in pods}
 
 
+def test_it_fits_the_servers_that_it_stands_before() -> None:
+    rest = SHIPPED.parent
+    for needed in (rest / "docker-compose.yaml", rest / "helm" / "values.yaml"):
+        if not needed.is_file():
+            pytest.skip(f"no {needed}")
+    ours = yaml.safe_load((SHIPPED / "docker-compose.yaml").read_text())
+    theirs = yaml.safe_load((rest / "docker-compose.yaml").read_text())
+    networks = theirs["networks"].keys() | ours["networks"].keys()
+    proxy = ours["services"]["proxy"]
+    for service in ours["services"].values():
+        assert set(service["networks"]) <= networks
+    for variable in ("PROXY_WEBSERVER", "PROXY_READONLY"):
+        name, _, port = proxy["environment"][variable].partition(":")
+        server = theirs["services"][name]
+        assert port in server["command"]
+        assert ("--read-only" in server["command"]) == (variable == "PROXY_READONLY")
+        assert set(server["networks"]) & set(proxy["networks"])
+        assert "ports" not in server
+        assert name in proxy["depends_on"]
+    chart = yaml.safe_load((rest / "helm" / "values.yaml").read_text())
+    server = chart["dagsterWebserver"]
+    assert server["enableReadOnly"] is True
+    name, port = f"dagster-{server['nameOverride']}", server["service"]["port"]
+    assert settings()["PROXY_WEBSERVER"] == f"{name}:{port}"
+    assert settings()["PROXY_READONLY"] == f"{name}-read-only:{port}"
+    assert not chart.get("ingress", {}).get("enabled", False)
+
+
 def test_sessions_are_bound_to_their_host_and_carry_no_token() -> None:
     given = tomllib.loads((SHIPPED / "oauth2-proxy.cfg").read_text())
     assert given["provider"] == "oidc"

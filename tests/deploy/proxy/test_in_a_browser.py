@@ -55,6 +55,7 @@ class Visit:
             viewport={"width": 1500, "height": 1000}, ignore_https_errors=True
         )
         self.page = self.context.new_page()
+        self.page.set_default_timeout(60_000)
         self.refused: list[tuple[int, str, str]] = []
         self.heard: list[str] = []
         self.policy: list[str] = []
@@ -86,11 +87,11 @@ def test_an_operator_launches_a_run_and_a_reader_looks_on(browser: Any, proxy: P
         page.goto(f"{proxy.home()}/asset-groups?from=a&link=b")
         page.get_by_role("link", name="olga").click()
         for stage in ("files", "pages", "images", "docs", "summaries"):
-            page.get_by_text(stage, exact=True).first.wait_for(timeout=60_000)
+            page.get_by_text(stage, exact=True).first.wait_for()
         assert page.url == f"{proxy.home()}/asset-groups?from=a&link=b"
 
         page.goto(f"{proxy.home()}{_JOB}/playground")
-        page.get_by_role("button", name="Launch Run").click(timeout=60_000)
+        page.get_by_role("button", name="Launch Run").click()
         page.wait_for_url("**/runs/*", timeout=60_000)
         path = page.url.removeprefix(proxy.home())
         theirs.goto(proxy.home(READERS) + path)
@@ -102,6 +103,7 @@ def test_an_operator_launches_a_run_and_a_reader_looks_on(browser: Any, proxy: P
         assert "data" in reader.heard
         record = "async path => (await fetch(path)).status"
         assert page.evaluate(record, path.replace("/runs/", "/download_debug/")) == 200
+        assert page.evaluate(record, printed(proxy, path.rpartition("/")[2])) == 200
         assert page.get_by_role("button", name="Re-execute all").first.is_enabled()
         assert theirs.get_by_role("button", name="Re-execute all").first.is_disabled()
         assert (operator.refused, reader.refused) == ([], [])
@@ -109,6 +111,17 @@ def test_an_operator_launches_a_run_and_a_reader_looks_on(browser: Any, proxy: P
         assert theirs.evaluate(_LAUNCH) == 403
         ((status, method, _),) = reader.refused
         assert (status, method) == (403, "POST")
+
+
+def printed(proxy: Proxy, run: str) -> str:
+    """Where the UI downloads what the run's step printed."""
+    events = "eventConnection { events { ... on LogsCapturedEvent { fileKey } } }"
+    query = f'{{ runOrError(runId: "{run}") {{ ... on Run {{ {events} }} }} }}'
+    origin = {"Origin": proxy.home()}
+    answer = proxy.ask("POST", "/graphql", headers=origin, json={"query": query}).json()
+    found = answer["data"]["runOrError"]["eventConnection"]["events"]
+    (key,) = {event["fileKey"] for event in found if "fileKey" in event}
+    return f"/logs/{run}/compute_logs/{key}/err"
 
 
 _FOREIGN = """<script type="module">

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.deploy.proxy.login import COOKIE, Login, login_server
-from tests.deploy.proxy.place import HOST, READERS, free_port, nginx_running, values
+from tests.deploy.proxy.place import HOST, READERS, free_port, nginx_running, trusting, values
 
 pytestmark = [pytest.mark.nginx, pytest.mark.xdist_group("proxy")]
 
@@ -60,7 +60,7 @@ class Front:
     def ask(self, method: str, path: str, headers: list[tuple[str, str]], **given: Any) -> Any:
         named = any(name == "Host" for name, _ in headers)
         base = [*([] if named else [("Host", f"{HOST}:{self.port}")]), *headers]
-        with httpx.Client(verify=False, timeout=20) as client:
+        with httpx.Client(verify=trusting(), timeout=20) as client:
             return client.request(
                 method,
                 f"https://127.0.0.1:{self.port}",
@@ -160,7 +160,7 @@ def test_no_group_is_not_every_group(front: Front, tmp_path: Path, name: str) ->
     given = values(front.login.port, 1, 1, port) | {name: ""}
     host = HOST if name == "PROXY_OPERATORS" else READERS
     cookie = front.login.session("olga")
-    with nginx_running(tmp_path / "nginx", given), httpx.Client(verify=False) as client:
+    with nginx_running(tmp_path / "nginx", given), httpx.Client(verify=trusting()) as client:
         answer = client.get(
             f"https://127.0.0.1:{port}/", headers={"Host": f"{host}:{port}", "Cookie": cookie}
         )
