@@ -5,6 +5,7 @@ Here: translating one tick into partitions and run requests. Not here: what a ti
 """
 
 import time
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -26,7 +27,7 @@ from resources.lake.lake import Lake
 from resources.lake.live import pinned, retired
 from resources.lake.pause import paused
 from resources.settings import Settings
-from sensors.asking import asks, room_for, waiting_for
+from sensors.asking import Ask, asks, room_for, waiting_for
 from sensors.notifications import make_outbox, tell_of_stuck
 from sensors.partitions import add_partitions, retire_partitions
 from sensors.runs import NO_RUN_RETRIES, end_lost_runs, running_batches, upgrading_batches
@@ -43,7 +44,6 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
     # One for all ticks: of a lake in a bucket it keeps the tables that it opened.
     lake = Lake(settings.lake, settings.storage_options)
     books = Books(lake)
-    stages = ingested_stages(settings.summariser)
 
     @dg.sensor(
         name="new_pdfs",
@@ -59,39 +59,27 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         if held is not None:
             return dg.SensorResult(skip_reason=held.message)
         _end_lost(context, lake)
-        running = running_batches(context.instance)
-        batches = all_batches(lake)
-        begun = finished_batches(lake, batches, stages)
-        finished = finished_batches(lake, begun)
-        unfinished = [batch for batch in batches if batch not in begun]
-        held_back = held_stages(lake, settings)
-        busy = running - upgrading_batches(context.instance)
-        room, stuck = room_for(lake, unfinished, busy, settings.max_batches)
+        seen = _seen(context.instance, lake, settings)
+        busy = seen.running - upgrading_batches(context.instance)
+        room, stuck = room_for(lake, seen.unfinished, busy, settings.max_batches)
         message, made = _take(context, lake, settings, room)
-        blocked = blocked_batches(books, Budget.of(settings))
-        open_ones = [batch for batch in retryable_batches(lake) if batch not in blocked.waiting]
-        mendable = set(retryable_batches(lake, stages=stages))  # what a run of ours may mend
-        retryable = [batch for batch in open_ones if batch in mendable]
-        payable = blocked.payable & mendable
+        mends = _mends(lake, books, settings)
+        unfinished = [*seen.unfinished, *made]
         wanted = (
             []
-            if held_back
-            else asks(lake, [*unfinished, *made], retryable, running, payable=payable)
+            if seen.held_back
+            else asks(lake, unfinished, mends.retryable, seen.running, payable=mends.payable)
         )
-        add_partitions(context.instance, [*unfinished, *made, *(ask.batch for ask in wanted)])
-        requests = []
-        for ask in wanted:
-            record_request(lake, ask.batch, time.time())
-            reach("run.before_start")
-            tags = {"quire/source": "new_pdfs", _PRIORITY: str(ask.priority), **NO_RUN_RETRIES}
-            requests.append(dg.RunRequest(partition_key=ask.batch, tags=tags))
-        settled = finished - {*open_ones, *running} - pinned(lake)
-        retire_partitions(context.instance, retired(batches, settled))
-        message += f"; {len(running)} batches in runs, {len(requests)} runs asked for"
-        if held_back:
-            message += f"; {waiting_for(held_back, {*unfinished, *made, *retryable} - running)}"
-        if blocked.waiting:
-            message += f"; {len(blocked.waiting)} batches wait for a larger budget"
+        add_partitions(context.instance, [*unfinished, *(ask.batch for ask in wanted)])
+        requests = [_request(lake, ask) for ask in wanted]
+        settled = seen.finished - {*mends.open_ones, *seen.running} - pinned(lake)
+        retire_partitions(context.instance, retired(seen.batches, settled))
+        message += f"; {len(seen.running)} batches in runs, {len(requests)} runs asked for"
+        if seen.held_back:
+            waiting = {*unfinished, *mends.retryable} - seen.running
+            message += f"; {waiting_for(seen.held_back, waiting)}"
+        if mends.n_unpaid:
+            message += f"; {mends.n_unpaid} batches wait for a larger budget"
         if stuck:
             message += f"; STUCK: {', '.join(stuck[:5])} (see their runs, then quire retry --batch)"
             context.log.error(message)
@@ -102,6 +90,62 @@ def new_pdfs_sensor(settings: Settings, job_name: str) -> dg.SensorDefinition:
         return dg.SensorResult(skip_reason=message)
 
     return _new_pdfs
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """How batches stand before a tick takes anything."""
+
+    batches: list[str]
+    finished: set[str]
+    unfinished: list[str]
+    """Those that a run of ours has not ended; one that waits at a provider has been ended."""
+    running: set[str]
+    held_back: dict[str, str]
+
+
+def _seen(instance: dg.DagsterInstance, lake: Lake, settings: Settings) -> _Seen:
+    running = running_batches(instance)  # first: what ends meanwhile counts as running
+    batches = all_batches(lake)
+    ended = finished_batches(lake, batches, ingested_stages(settings.summariser))
+    return _Seen(
+        batches=batches,
+        finished=finished_batches(lake, ended),
+        unfinished=[batch for batch in batches if batch not in ended],
+        running=running,
+        held_back=held_stages(lake, settings),
+    )
+
+
+@dataclass(frozen=True)
+class _Mends:
+    """Batches with failures that another run may mend."""
+
+    open_ones: list[str]
+    retryable: list[str]
+    payable: frozenset[str]
+    n_unpaid: int
+
+
+def _mends(lake: Lake, books: Books, settings: Settings) -> _Mends:
+    blocked = blocked_batches(books, Budget.of(settings))
+    open_ones = [batch for batch in retryable_batches(lake) if batch not in blocked.waiting]
+    # What a run of ours may mend: another job does the stages behind a provider.
+    ours = set(retryable_batches(lake, stages=ingested_stages(settings.summariser)))
+    return _Mends(
+        open_ones=open_ones,
+        retryable=[batch for batch in open_ones if batch in ours],
+        payable=blocked.payable & ours,
+        n_unpaid=len(blocked.waiting),
+    )
+
+
+def _request(lake: Lake, ask: Ask) -> dg.RunRequest:
+    """One run; that it was asked for is recorded before."""
+    record_request(lake, ask.batch, time.time())
+    reach("run.before_start")
+    tags = {"quire/source": "new_pdfs", _PRIORITY: str(ask.priority), **NO_RUN_RETRIES}
+    return dg.RunRequest(partition_key=ask.batch, tags=tags)
 
 
 def _end_lost(context: dg.SensorEvaluationContext, lake: Lake) -> None:

@@ -6,6 +6,8 @@ itself (`report/`).
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,13 +21,17 @@ from assets.evals.kept import (
     read_readings,
     read_results,
 )
-from assets.evals.report.content import Past, Report, Side, past_of
-from assets.evals.report.sheets import page_pictures
+from assets.evals.pictures import make_pictures
+from assets.evals.report.content import PageKey, Past, Report, Side, past_of
+from assets.evals.report.sheets import page_pictures, pages_of
 from assets.evals.report.worst import PagePair, worst_pages
 from assets.evals.report.write import render, report_of
+from assets.evals.sampling import SampledPage
 from assets.evals.sides import PARTS, Sides
 from resources.lake.lake import Lake
+from resources.landing.uris import uri_of
 from resources.settings import Settings
+from resources.workers.folders import spool_folder
 from resources.workers.pool import WorkerPool
 
 HISTORY: Final = 20
@@ -76,8 +82,32 @@ def _page(
         lake=lake.root,
     )
     pairs = worst_pages(report)
-    report = replace(report, pictures=page_pictures(pairs, settings, workers))
+    drawn = page_pictures(pairs, settings, workers)
+    read = _as_read(pairs, sides.sampled, settings, workers)
+    report = replace(report, pictures=replace(drawn, read=read))
     return render(report, pairs).encode("utf-8", "replace")
+
+
+def _as_read(
+    pairs: Sequence[PagePair],
+    sampled: Sequence[SampledPage],
+    settings: Settings,
+    workers: WorkerPool,
+) -> dict[PageKey, bytes]:
+    """Pages of the lake as OCR was given them; pictures are made alike each time."""
+    live = {pair.key for pair in pairs if pair.suite == "live"}
+    wanted = [page for page in sampled if (page.doc_id, page.page_number) in live]
+    found: dict[PageKey, bytes] = {}
+    if not wanted:
+        return found
+    with spool_folder() as folder:
+        made = make_pictures(wanted, folder, settings, workers, alternate=True)
+        for picture in made.pictures:
+            sha256 = hashlib.sha256(picture.path.read_bytes()).hexdigest()
+            drawn, _ = pages_of(sha256, uri_of(str(picture.path)), [1], settings, workers)
+            if 1 in drawn:
+                found[picture.doc_id, picture.page_number] = drawn[1]
+    return found
 
 
 def worst_of(lake: Lake, run: EvalRun, earlier: EvalRun | None = None) -> list[PagePair]:

@@ -22,7 +22,7 @@ from assets.evals.measuring import (
     measure_pictures,
     measure_summaries,
 )
-from assets.evals.pictures import make_pictures, sample_pages
+from assets.evals.pictures import SampledPage, make_pictures, sample_pages
 from assets.evals.plan import Plan, Side
 from assets.evals.reading import Reader
 from assets.evals.scratch import copied_documents
@@ -67,6 +67,8 @@ class Sides:
     new: Seen = field(default_factory=Seen)
     old: Seen = field(default_factory=Seen)
     notes: list[str] = field(default_factory=list)
+    sampled: list[SampledPage] = field(default_factory=list)
+    """Pages of the lake that were read as pictures."""
 
 
 def read_sides(
@@ -122,6 +124,7 @@ def _read_pages(lake: Lake, settings: Settings, plan: Plan, reader: Reader, side
         sides.notes += _left_out(made.left_out)
         if not made.pictures:
             return
+        sides.sampled += [picture.page for picture in made.pictures]
         for seen, side, which in _both(sides, plan, "pages"):
             read = reader.pictures(side, made.pictures, which)
             seen.add(which, read, measure_pictures(read, made.pictures))

@@ -19,6 +19,7 @@ chance differences of an equal version did in none of the runs that the tests ma
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,6 +54,8 @@ _FAILED: Final = {"pages": "failed_page", "summaries": "failed_summary"}
 _WORST: Final = 10
 _QUOTED: Final = 200
 _NAMED: Final = 5
+
+_HASH: Final = re.compile(r"^[0-9a-f]{64}(?=#)")
 
 _Group = tuple[Suite, str]
 _Values = dict[str, float]
@@ -249,7 +252,7 @@ def _compare(
     )
     words = _explained(comparison, len(worse), paired, limits)
     if worse and level != "pass" and (said := after.texts.get((suite, metric, worse[0]))):
-        words += f"; worst {worse[0]}: {_short(said)}"
+        words += f"; worst {_HASH.sub(_shortened, worse[0])}: {_short(said)}"
     return replace(comparison, explanation=words)
 
 
@@ -292,6 +295,11 @@ def _explained(comparison: Comparison, n_worse: int, paired: _Paired, limits: Li
     if paired.only_new:
         words += f"; {paired.only_new} {units} were not measured before and are left out"
     return words
+
+
+def _shortened(found: re.Match[str]) -> str:
+    """A document by as much of its hash as people need to find it."""
+    return found[0][:12]
 
 
 def too_few(alpha: float) -> str:

@@ -9,10 +9,12 @@ from unittest import mock
 import pytest
 
 import resources.workers.shared
+from assets.evals.kept import all_runs
 from io_managers.versions import accepted_version
 from tests.assets.evals.damage import drop_lines
 from tests.assets.evals.evaluating import Place, make_golden, make_place, revision_of_pages
 from tests.cli.telling import Run
+from tests.summary_stage import short
 
 
 @pytest.fixture
@@ -64,6 +66,27 @@ def test_a_rejected_version_is_told_shown_and_accepted_by_a_person(
     ] * 2
     code, out, _ = quire(lake, "evals", "list")
     assert "rejected" in out
+
+
+def test_an_upgrade_that_is_rejected_tells_all_reasons_line_by_line(
+    place: Place, quire: Run
+) -> None:
+    lake = place.root / "lake"
+    place.evaluate()
+    place.publish([short(n) for n in range(3)])
+    with revision_of_pages(lambda text: drop_lines(text, every=4)):
+        code, out, _ = quire(lake, "upgrade")
+        status = quire(lake, "status", "--stale")[1]
+    assert code == 5
+    told = out.splitlines()
+    run_id = all_runs(place.lake)[0].run_id
+    (message,) = [line for line in told if ": rejected: pages-r99-" in line]
+    assert "text is missing: words_missing" in message
+    assert f"(quire evals compare {run_id})" in message
+    assert any(line.startswith("  more words are wrong: wer") for line in told)
+    assert f"report: {lake}/_quire/evals/{run_id}/report.html" in told
+    assert f"accept it all the same: quire evals accept pages --lake {lake}" in told
+    assert message in status.splitlines()
 
 
 def test_runs_are_compared_and_wrong_names_are_told(place: Place, quire: Run) -> None:

@@ -97,10 +97,17 @@ class Past:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pages as JPEGs, and why there is none of others."""
+    """Pages as JPEGs, and why there is none of others.
+
+    Attributes:
+        images: Pages as they are in their documents.
+        reasons: Why others have no picture.
+        read: Pages of the lake as OCR was given them: pictures, some worn like a scan.
+    """
 
     images: Mapping[PageKey, bytes] = field(default_factory=dict)
     reasons: Mapping[PageKey, str] = field(default_factory=dict)
+    read: Mapping[PageKey, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -83,14 +83,15 @@ def _words(report: Report, pair: PagePair) -> str:
 
 def _picture(pictures: Pictures, pair: PagePair, place: int, left: int) -> tuple[str, int]:
     """The page's picture while there is room for it; what is of no one page has none."""
-    data = pictures.images.get(pair.key)
+    as_read = pictures.read.get(pair.key) if pair.suite == "live" else None
+    data = as_read or pictures.images.get(pair.key)
     if data is not None and len(data) <= left:
         source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
         alt = f"page {pair.key[1]} of {pair.file_name}"
         html = (
             f'<figure class="sheet"><input type="checkbox" id="zoom-{place}">'
             f'<label for="zoom-{place}"><img src="{source}" alt="{safe(alt)}"><span>'
-            "Enlarge or shrink</span></label></figure>"
+            f"{'As it was read. ' if as_read else ''}Enlarge or shrink</span></label></figure>"
         )
         return html, left - len(data)
     if pair.key[1] <= 0:

@@ -46,13 +46,13 @@ def page_pictures(
     images: dict[PageKey, bytes] = {}
     reasons: dict[PageKey, str] = {}
     for (doc_id, uri), numbers in wanted.items():
-        drawn, failed = _of_document(doc_id, uri, sorted(numbers), settings, workers)
+        drawn, failed = pages_of(doc_id, uri, sorted(numbers), settings, workers)
         images |= {(doc_id, number): data for number, data in drawn.items()}
         reasons |= {(doc_id, number): reason for number, reason in failed.items()}
     return Pictures(images, reasons)
 
 
-def _of_document(
+def pages_of(
     doc_id: str, uri: str, numbers: list[int], settings: Settings, workers: WorkerPool
 ) -> tuple[dict[int, bytes], dict[int, str]]:
     """Pages of one document, if a file with its very bytes is still there."""

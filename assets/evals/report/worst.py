@@ -6,7 +6,7 @@ Here: the ranking. Not here: their pictures (`sheets.py`) or how they are shown 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +50,7 @@ class PagePair:
         worse: The metrics that became worse, the worst first.
         old: The old page; None for a summary or a whole document.
         new: The new page; the same.
+        suite: In which it was read: a page may be in both, and was read twice then.
     """
 
     key: PageKey
@@ -61,6 +62,7 @@ class PagePair:
     worse: tuple[Worse, ...] = ()
     old: PageReading | None = None
     new: PageReading | None = None
+    suite: Suite = "golden"
 
     @property
     def what(self) -> str:
@@ -85,7 +87,7 @@ def worst_pages(report: Report, n: int = WORST) -> list[PagePair]:
     ranked = sorted(measured, key=lambda unit: -max(worse.by for worse in measured[unit]))
     units = [(k, suite) for k, suite in ranked if k in new[suite] or k in old[suite]][:n]
     pairs = [
-        _pair(key, old[suite].get(key), new[suite].get(key), tuple(measured[key, suite]))
+        _pair(key, suite, old[suite].get(key), new[suite].get(key), measured[key, suite])
         for key, suite in units
     ]
     if len(pairs) < n and report.old.readings:
@@ -117,12 +119,14 @@ def _most_changed(
     every = [key for key in {**old, **new} if key not in without]
     if any(key[1] > 0 for key in {**old, **new}):  # what changed in a document changed on a page
         every = [key for key in every if key[1] != DOCUMENT]
-    pairs = [_pair(key, old.get(key), new.get(key), ()) for key in sorted(every)[:_COMPARED]]
+    pairs = [_pair(key, "live", old.get(key), new.get(key)) for key in sorted(every)[:_COMPARED]]
     changed = [pair for pair in pairs if pair.diff.changed > 0]
     return sorted(changed, key=lambda pair: -pair.diff.changed)[:n]
 
 
-def _pair(key: PageKey, old: Shown | None, new: Shown | None, worse: tuple[Worse, ...]) -> PagePair:
+def _pair(
+    key: PageKey, suite: Suite, old: Shown | None, new: Shown | None, worse: Iterable[Worse] = ()
+) -> PagePair:
     document = (new or old or (None, None))[0]
     texts = _text(key, old), _text(key, new)
     return PagePair(
@@ -132,9 +136,10 @@ def _pair(key: PageKey, old: Shown | None, new: Shown | None, worse: tuple[Worse
         old_text=texts[0],
         new_text=texts[1],
         diff=compare_pages(texts[0] or "", texts[1] or ""),
-        worse=worse,
+        worse=tuple(worse),
         old=old[1] if old else None,
         new=new[1] if new else None,
+        suite=suite,
     )
 
 

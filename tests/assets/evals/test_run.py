@@ -199,6 +199,8 @@ def test_pages_of_the_lake_are_read_from_pictures_by_both_sides(
     assert missing.baseline_mean < 1.0
     shown = [pair.file_name for pair in worst_of(place.lake, after)]
     assert "own-0.pdf" in shown
+    page = (read_report(place.lake, after.run_id) or b"").decode()
+    assert page.count("As it was read. ") == PAGES  # the other document's pages have no picture
     # Four pages are too few to be sure of a difference; that all of their text is gone needs none.
     assert missing.n >= RUINED_UNITS
     assert missing.level == "fail"
