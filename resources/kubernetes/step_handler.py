@@ -17,7 +17,7 @@ from typing import Any, Final
 import dagster as dg
 from dagster_k8s.client import DagsterK8sUnrecoverableAPIError
 from dagster_k8s.container_context import K8sContainerContext
-from dagster_k8s.executor import (  # type: ignore[attr-defined]  # it does not say it exports them
+from dagster_k8s.executor import (
     CheckStepHealthResult,
     DagsterEvent,
     EngineEventData,
@@ -50,7 +50,7 @@ _DELETED_SECONDS: Final = 90.0
 _LOG: Final = logging.getLogger(__name__)
 
 
-class QuireStepHandler(K8sStepHandler):
+class QuireStepHandler(K8sStepHandler):  # type: ignore[misc]  # of an extra, unseen by mypy
     """Makes a Job of every step, and knows how its pod ended."""
 
     def __init__(
@@ -81,7 +81,7 @@ class QuireStepHandler(K8sStepHandler):
         context = super()._get_container_context(step_handler_context)
         tags = step_handler_context.step_tags[self._get_step_key(step_handler_context)]
         given = get_user_defined_k8s_config(tags)
-        merged: dict[str, Any] = dict(context.run_k8s_config.to_dict())  # type: ignore[no-untyped-call]
+        merged: dict[str, Any] = dict(context.run_k8s_config.to_dict())
         pod, container = dict(merged["pod_spec_config"]), dict(merged["container_config"])
         for name in _OF_THE_RUN:
             pod.pop(name, None)
@@ -90,7 +90,7 @@ class QuireStepHandler(K8sStepHandler):
         if "resources" in given.container_config:
             container["resources"] = given.container_config["resources"]
         config = {**merged, "pod_spec_config": pod, "container_config": container}
-        own = UserDefinedDagsterK8sConfig.from_dict(config)  # type: ignore[no-untyped-call]
+        own = UserDefinedDagsterK8sConfig.from_dict(config)
         return self._with_ours(context._replace(run_k8s_config=own), step_handler_context)
 
     def _with_ours(
@@ -187,7 +187,7 @@ class QuireStepHandler(K8sStepHandler):
     def _has_ended(self, context: StepHandlerContext) -> bool:
         """Whether the step's own end, in this attempt, is in the log already."""
         step_key, state = self._get_step_key(context), context.execute_step_args.known_state
-        attempt = state.get_retry_state().get_attempt_count(step_key) if state else 0
+        attempt: int = state.get_retry_state().get_attempt_count(step_key) if state else 0
         entries = context.instance.all_logs(context.dagster_run.run_id, of_type=_ENDED)
         return sum(entry.step_key == step_key for entry in entries) > attempt
 
@@ -228,4 +228,5 @@ class QuireStepHandler(K8sStepHandler):
 def _opens_launcher(instance: dg.DagsterInstance) -> bool:
     """Whether a step's process makes the run launcher, and that one wants a token."""
     resumes = instance.run_monitoring_enabled and instance.run_monitoring_max_resume_run_attempts
-    return bool(resumes) and not isinstance(instance.run_launcher, QuireK8sRunLauncher)
+    ours: bool = isinstance(instance.run_launcher, QuireK8sRunLauncher)
+    return bool(resumes) and not ours

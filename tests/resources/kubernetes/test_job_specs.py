@@ -208,7 +208,7 @@ def test_steps_of_the_graph_have_these_tags(tmp_path: Path) -> None:
     assert CONFIG_TAG not in here.resolve_assets_def(dg.AssetKey("pages")).op.tags
 
 
-GOLDENS = {
+GOLDENS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"{stage}-cpu": (stage, {}) for stage in STEPS},
     "pages-surya-served": ("pages", {"ocr": "surya"}),
     "summaries-transformers": ("summaries", {"summariser": "transformers"}),
