@@ -189,7 +189,8 @@ class QuireStepHandler(K8sStepHandler):  # type: ignore[misc]  # of an extra, un
         step_key, state = self._get_step_key(context), context.execute_step_args.known_state
         attempt: int = state.get_retry_state().get_attempt_count(step_key) if state else 0
         entries = context.instance.all_logs(context.dagster_run.run_id, of_type=_ENDED)
-        return sum(entry.step_key == step_key for entry in entries) > attempt
+        ends = [entry for entry in entries if entry.step_key == step_key]
+        return len(ends) > attempt
 
     def _keep(self, context: StepHandlerContext, job_name: str, ending: Ending) -> None:
         stage, batch = self._get_step_key(context), context.dagster_run.tags.get(_PARTITION_TAG)
