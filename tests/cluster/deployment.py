@@ -128,7 +128,9 @@ def instance_config(storage: Json, mounts: Mapping[str, str], **more: Any) -> Js
         },
         "concurrency": {
             "runs": {"max_concurrent_runs": 25},
-            "pools": {"default_limit": 100, "granularity": "op"},
+            # No default_limit: on Postgres a pool that two runs meet for the first time fails the
+            # second one (docs/decisions/stand-in-cluster.md).
+            "pools": {"granularity": "op"},
         },
         "compute_logs": {
             "module": "dagster.core.storage.noop_compute_log_manager",
