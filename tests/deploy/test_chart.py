@@ -65,7 +65,7 @@ def services(given: Json) -> list[Json]:
 
 def pod(service: Json) -> Json:
     """The pod that the chart makes of a service's values."""
-    probes = {
+    probes: Json = {
         name: {key: value for key, value in service[name].items() if key != "enabled"}
         for name in ("livenessProbe", "startupProbe", "readinessProbe")
         if name in service
