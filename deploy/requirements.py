@@ -1,4 +1,4 @@
-"""The requirements of pyproject.toml as pip reads them, so that an image's layers need only that file.
+"""The requirements of pyproject.toml as pip reads them: an image's layers need only that file.
 
 Here: `python3 requirements.py [--only NAME] EXTRA…` prints one a line. Not here: versions, which
 `constraints.txt` beside it pins.

@@ -22,12 +22,15 @@ def load(path: Path) -> Any:
 
 
 def manifests() -> Iterator[tuple[str, Json]]:
-    """Every object of deploy/manifests, with a name for messages; kustomizations are not objects."""
+    """Every object of deploy/manifests, with a name for messages; not the kustomizations."""
     for path in sorted(MANIFESTS.rglob("*.yaml")):
         if path.name == "kustomization.yaml":
             continue
         for found in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-            yield f"{path.relative_to(MANIFESTS)}:{found['kind']}/{found['metadata']['name']}", found
+            yield (
+                f"{path.relative_to(MANIFESTS)}:{found['kind']}/{found['metadata']['name']}",
+                found,
+            )
 
 
 def manifest(kind: str, name: str) -> Json:
@@ -39,7 +42,7 @@ def manifest(kind: str, name: str) -> Json:
 
 
 def values(*names: str) -> Json:
-    """Values files of the chart, later ones over earlier ones: objects are joined, lists replaced."""
+    """Values files of the chart, later over earlier: objects are joined, lists replaced."""
     joined: Json = {}
     for name in ("values.yaml", *names):
         joined = _over(joined, load(DEPLOY / "helm" / name))

@@ -1,4 +1,4 @@
-"""Values for Dagster's chart: its fields, what becomes pods of them, and the instance that it writes."""
+"""Values for Dagster's chart: its fields, the pods they become, and the instance that it writes."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def services(given: Json) -> list[Json]:
 
 def pod(service: Json) -> Json:
     """The pod that the chart makes of a service's values."""
-    probes = {
+    probes: Json = {
         name: {key: value for key, value in service[name].items() if key != "enabled"}
         for name in ("livenessProbe", "startupProbe", "readinessProbe")
         if name in service
     }
-    container = {
+    container: Json = {
         "name": "dagster",
         "image": "{repository}:{tag}".format(**service["image"]),
         "imagePullPolicy": service["image"]["pullPolicy"],
@@ -135,9 +135,7 @@ def test_the_proxy_asks_the_web_servers_that_the_chart_makes() -> None:
     (release,) = re.findall(r"helm upgrade --install (\S+) ", text)
     server = f"{release}-{given['nameOverride']}"
     settings = DEPLOY / "proxy/kubernetes/settings.env"
-    lines = dict(
-        line.split("=", 1) for line in settings.read_text().splitlines() if "=" in line
-    )
+    lines = dict(line.split("=", 1) for line in settings.read_text().splitlines() if "=" in line)
     assert lines["PROXY_WEBSERVER"] == f"{server}:{given['service']['port']}"
     assert lines["PROXY_READONLY"] == f"{server}-read-only:{given['service']['port']}"
 
@@ -152,7 +150,7 @@ def test_no_secret_is_written_down() -> None:
 
 
 def instance(given: Json, folder: Path) -> dg.DagsterInstance:
-    """Real Dagster over what the chart would write, in a folder's SQLite; Kubernetes is not asked."""
+    """Real Dagster over what the chart would write, in a folder; Kubernetes is not asked."""
     (folder / "kubeconfig").write_text(KUBECONFIG, encoding="utf-8")
     config = instance_of(copy.deepcopy(given))
     config["run_launcher"]["config"] |= {
@@ -174,7 +172,8 @@ def test_dagster_takes_the_instance(names: tuple[str, ...], tmp_path: Path) -> N
         assert made.run_monitoring_enabled
         assert made.run_monitoring_max_resume_run_attempts == 3
         runs = given["additionalInstanceConfig"]["concurrency"]["runs"]["max_concurrent_runs"]
-        assert made.get_concurrency_config().run_queue_config.max_concurrent_runs == runs
+        queue: Any = made.get_concurrency_config().run_queue_config
+        assert queue.max_concurrent_runs == runs
 
 
 @pytest.mark.parametrize(
@@ -244,9 +243,10 @@ def test_all_instances_agree_where_they_should(path: tuple[str, ...]) -> None:
         load(DEPLOY / "dagster.yaml"),
         instance_of(values()),
     ):
+        value: Any = config
         for name in path:
-            config = config[name]
-        found.append(config)
+            value = value[name]
+        found.append(value)
     assert found[0] == found[1] == found[2]
 
 
@@ -258,9 +258,14 @@ def test_names_are_those_of_the_manifests() -> None:
     assert launcher["postgres_password_secret"] == given["global"]["postgresqlSecretName"]
     assert launcher["job_namespace"] == manifest("Namespace", "quire")["metadata"]["name"]
     assert launcher["dagster_home"] == given["global"]["dagsterHome"]
-    assert launcher["env_config_maps"] == [manifest("ConfigMap", "quire-settings")["metadata"]["name"]]
+    assert launcher["env_config_maps"] == [
+        manifest("ConfigMap", "quire-settings")["metadata"]["name"]
+    ]
     priority = launcher["run_k8s_config"]["pod_spec_config"]["priorityClassName"]
-    assert manifest("PriorityClass", priority)["value"] > manifest("PriorityClass", "quire-step")["value"]
+    assert (
+        manifest("PriorityClass", priority)["value"]
+        > manifest("PriorityClass", "quire-step")["value"]
+    )
     assert manifest("Service", given["postgresql"]["postgresqlHost"])
 
 

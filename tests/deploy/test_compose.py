@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 
-import dagster as dg
 from resources.kubernetes.pods import USER
 from resources.settings import REPOSITORY_ROOT
 from tests.deploy.files import DEPLOY, Json, load
@@ -26,7 +26,7 @@ def compose(name: str) -> Json:
 
 
 def together() -> Json:
-    """Services of the machine and of the proxy, as `docker compose -f … -f …` lays them together."""
+    """Services of the machine and of the proxy, as `docker compose -f … -f …` joins them."""
     found: Json = {"services": {}, "volumes": {}, "networks": {}}
     for name in FILES:
         for part in found:
@@ -120,7 +120,8 @@ def test_what_is_mounted_and_named_exists() -> None:
 def database() -> Iterator[dict[str, str]]:
     """A real Postgres, as the variables of the Compose file name it."""
     pytest.importorskip("dagster_postgres", reason="needs the extra k8s")
-    from tests.cluster.postgres import PASSWORD, USER as NAME, postgres_server
+    from tests.cluster.postgres import PASSWORD, postgres_server
+    from tests.cluster.postgres import USER as NAME
 
     with postgres_server() as server:
         yield {

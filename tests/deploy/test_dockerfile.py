@@ -1,4 +1,4 @@
-"""The Dockerfile, as far as it can be held to account without an engine: read instruction by instruction."""
+"""The Dockerfile, held to account without an engine: read instruction by instruction."""
 
 from __future__ import annotations
 
@@ -137,7 +137,9 @@ def test_what_is_copied_exists_and_the_build_may_see_it() -> None:
 
 
 def test_every_package_of_the_project_is_copied() -> None:
-    packages = {n.removesuffix("*") for n in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]}
+    packages = {
+        n.removesuffix("*") for n in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    }
     copied = {step.rest.split()[0] for step in in_all("cpu") if step.word == "COPY"}
     assert packages <= copied
 
@@ -208,7 +210,9 @@ def test_weights_are_what_was_looked_at(tmp_path: Path) -> None:
 
 def test_weights_come_from_a_commit_not_from_a_branch(tmp_path: Path) -> None:
     command = [sys.executable, str(DEPLOY / "weights.py"), "--model", "x/y", "--revision", "main"]
-    found = subprocess.run([*command, "--to", str(tmp_path)], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [*command, "--to", str(tmp_path)], capture_output=True, text=True, check=False
+    )
     assert found.returncode == 1
     assert "40 hex digits" in found.stderr
 

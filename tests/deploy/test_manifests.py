@@ -1,4 +1,4 @@
-"""The manifests beside the chart: right to Kubernetes, and what they promise about access and nodes.
+"""The manifests beside the chart: right to Kubernetes, and what they promise of access and nodes.
 
 Core kinds are held against Kubernetes' own schemas, others against `shapes.py`. To hold the others
 against their projects' schemas too, put CRD files (Kueue's config/components/crd/bases, Karpenter's
@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,9 @@ def test_published_schemas_say_the_same() -> None:
         if kind_of(found) in CUSTOM:
             jsonschema.Draft202012Validator(schemas[kind_of(found)]).validate(found)
             wrong = {**found, "spec": {**found["spec"], "nosuchfield": {}}}
-            assert not jsonschema.Draft202012Validator(schemas[kind_of(found)]).is_valid(wrong), name
+            assert not jsonschema.Draft202012Validator(schemas[kind_of(found)]).is_valid(wrong), (
+                name
+            )
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,9 @@ def calls() -> set[tuple[str, str]]:
             for path in sorted(folder.glob("*.py"))
             if path.name != "pipes.py"  # pods of Dagster Pipes, which nothing here starts
         )
-    found = re.findall(r"\.(create|read|list|delete|patch|replace)_namespaced_([a-z_]+?)(?:_with_retries)?\b", text)
+    found = re.findall(
+        r"\.(create|read|list|delete|patch|replace)_namespaced_([a-z_]+?)(?:_with_retries)?\b", text
+    )
     verbs = {"read": "get", "replace": "update"}
     parts = {"pod_log": "pods/log", "job_status": "jobs/status", "pod_status": "pods/status"}
     asked = {(parts.get(what, f"{what}s"), verbs.get(verb, verb)) for verb, what in found}
@@ -169,7 +173,7 @@ def calls() -> set[tuple[str, str]]:
 
 def selects(selector: Json, labels: dict[str, str]) -> bool:
     """Whether a label selector takes a pod, as Kubernetes does."""
-    checks = {
+    checks: dict[str, Callable[[Any, list[str]], bool]] = {
         "In": lambda value, values: value in values,
         "NotIn": lambda value, values: value not in values,
         "Exists": lambda value, _: value is not None,
@@ -255,7 +259,9 @@ def test_a_steps_pod_has_a_pool_of_nodes_that_takes_it_and_a_flavour(kind: str) 
     borne = {one["key"] for one in pod["tolerations"]}
     wanted = pod["nodeSelector"]
     pools = [o for n, o in ALL.items() if "NodePool" in n]
-    (pool,) = (p for p in pools if selects_labels(wanted, p["spec"]["template"]["metadata"]["labels"]))
+    (pool,) = (
+        p for p in pools if selects_labels(wanted, p["spec"]["template"]["metadata"]["labels"])
+    )
     taints = {one["key"] for one in pool["spec"]["template"]["spec"]["taints"]}
     assert taints <= borne
     assert SPOT_TAINT in taints
@@ -295,7 +301,9 @@ def test_services_and_the_database_are_on_demand_and_steps_prefer_spot() -> None
 
 def test_gpus_are_bounded_alike_by_queue_nodes_and_quota() -> None:
     (group,) = manifest("ClusterQueue", "quire")["spec"]["resourceGroups"]
-    quota = {f["name"]: {r["name"]: r["nominalQuota"] for r in f["resources"]} for f in group["flavors"]}
+    quota = {
+        f["name"]: {r["name"]: r["nominalQuota"] for r in f["resources"]} for f in group["flavors"]
+    }
     nodes = manifest("NodePool", "quire-gpu")["spec"]["limits"]["nvidia.com/gpu"]
     servers = manifest("ScaledObject", "quire-vllm")["spec"]["maxReplicaCount"]
     hard = manifest("ResourceQuota", "quire")["spec"]["hard"]["requests.nvidia.com/gpu"]
