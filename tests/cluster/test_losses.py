@@ -17,9 +17,10 @@ from tests.cluster.objects import Pod, Stay
 from tests.cluster.pdfs import few
 from tests.cluster.postgres import Postgres
 from tests.cluster.quire import MODELS, QuireOn, findings, make_data, quire_on, run_locally
+from tests.cluster.saying_model import make_saying_model
 from tests.cluster.small import nodes_of, until
 from tests.end_to_end.pdfs import endless_page, plain
-from tests.tiny_model import make_tiny_model, skip_without_models
+from tests.tiny_model import skip_without_models
 
 pytestmark = pytest.mark.slow
 _RUN = "dagster-run-"
@@ -145,7 +146,7 @@ def test_a_step_that_gets_no_gpu_says_so_and_goes_on_when_there_is_one(
     tmp_path: Path, postgres: Postgres
 ) -> None:
     skip_without_models()
-    make_tiny_model(tmp_path / "weights" / "tiny")
+    make_saying_model(tmp_path / "weights" / "tiny")
     data = make_data(tmp_path / "data", few(tmp_path / "pdfs"))
     nodes = nodes_of()
     gpu: Node = nodes.pop("gpu-0")
