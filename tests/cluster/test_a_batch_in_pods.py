@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from resources.lake.lake import Lake
 from tests.cluster.container import skip_without_containers
 from tests.cluster.faults import BATCH, STAGE, Faults
@@ -13,6 +15,8 @@ from tests.cluster.pdfs import few
 from tests.cluster.postgres import Postgres
 from tests.cluster.quire import STAGES, findings, make_data, quire_on, run_locally, tables_of
 from tests.cluster.small import until
+
+pytestmark = pytest.mark.xdist_group("cluster")
 
 
 def test_a_batch_in_pods_of_which_one_is_lost(tmp_path: Path, postgres: Postgres) -> None:

@@ -17,9 +17,10 @@ from tests.cluster.objects import Pod, Stay
 from tests.cluster.pdfs import few
 from tests.cluster.postgres import Postgres
 from tests.cluster.quire import MODELS, QuireOn, findings, make_data, quire_on, run_locally
+from tests.cluster.saying_model import make_saying_model
 from tests.cluster.small import nodes_of, until
 from tests.end_to_end.pdfs import endless_page, plain
-from tests.tiny_model import make_tiny_model, skip_without_models
+from tests.tiny_model import skip_without_models
 
 pytestmark = pytest.mark.slow
 _RUN = "dagster-run-"
@@ -78,25 +79,25 @@ def test_a_document_that_no_pod_has_memory_for_is_quarantined(
     with quire_on(tmp_path / "cluster", postgres, data) as quire:
         faults = Faults(quire.deployment.cluster)
 
-        def greedy_in_hand(pod: Pod) -> bool:
-            """Whether the newest note of what is in hand names it, and is this pod's."""
-            lake, batch = quire.lake, pod.labels[BATCH]
-            names = lake.names(f"_quire/intents/pages/{batch}")
-            notes = [name for name in names if name.count(".") == 1]
-            claimed = lake.names(f"_quire/epochs/pages/{batch}")
-            if not notes or not claimed or int(notes[-1].partition(".")[0]) != int(claimed[-1]):
-                return False
-            documents = json.loads(lake.get(f"_quire/intents/pages/{batch}/{notes[-1]}") or b"{}")
-            rows = lake.read("files", ["doc_id", "file_name"]).to_dicts()
-            greedy = {row["doc_id"] for row in rows if row["file_name"] == "greedy.pdf"}
-            return bool(greedy & set(documents.get("documents", ())))
+        claimed: dict[str, list[str]] = {}
 
-        faults.once(
-            lambda pod: pod.labels.get(STAGE) == "pages",
-            quire.deployment.cluster.oom,
-            ready=greedy_in_hand,
-            times=99,
-        )
+        def reads_pages(pod: Pod) -> bool:
+            if pod.labels.get(STAGE) != "pages":
+                return False
+            claimed[pod.name] = quire.lake.names(f"_quire/epochs/pages/{pod.labels[BATCH]}")
+            return True
+
+        def greedy_in_hand(pod: Pod) -> bool:
+            """Whether this pod has noted that it has the document in hand."""
+            lake, batch = quire.lake, pod.labels[BATCH]
+            ours = set(lake.names(f"_quire/epochs/pages/{batch}")) - set(claimed[pod.name])
+            notes = [lake.get(f"_quire/intents/pages/{batch}/{epoch}.json") for epoch in ours]
+            rows = lake.read("files", ["doc_id", "file_name"]).to_dicts()
+            (greedy,) = (row["doc_id"] for row in rows if row["file_name"] == "greedy.pdf")
+            return any(greedy in json.loads(note)["documents"] for note in notes if note)
+
+        blow = quire.deployment.cluster.oom
+        faults.once(reads_pages, blow, ready=greedy_in_hand, times=99)
         for runs in (1, 2, 3):
             until(lambda runs=runs: len(quire.deployment.runs()) >= runs, 120)  # type: ignore[misc]
             quire.wait(1, 400)
@@ -145,7 +146,7 @@ def test_a_step_that_gets_no_gpu_says_so_and_goes_on_when_there_is_one(
     tmp_path: Path, postgres: Postgres
 ) -> None:
     skip_without_models()
-    make_tiny_model(tmp_path / "weights" / "tiny")
+    make_saying_model(tmp_path / "weights" / "tiny")
     data = make_data(tmp_path / "data", few(tmp_path / "pdfs"))
     nodes = nodes_of()
     gpu: Node = nodes.pop("gpu-0")

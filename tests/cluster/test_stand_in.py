@@ -12,6 +12,7 @@ from tests.cluster.container import Stores, skip_without_containers
 from tests.cluster.nodes import GPU, Node, quantity
 from tests.cluster.small import Small, job_of, small_cluster, until
 
+pytestmark = pytest.mark.xdist_group("cluster")
 NS = "quire"
 
 

@@ -24,8 +24,9 @@ from tests.cluster.quire import (
     run_locally,
     tables_of,
 )
+from tests.cluster.saying_model import SUMMARY, make_saying_model
 from tests.cluster.small import GPU_IMAGE
-from tests.tiny_model import make_tiny_model, skip_without_models
+from tests.tiny_model import skip_without_models
 
 BATCHES = 12
 SHARE = 0.2
@@ -49,7 +50,7 @@ def test_twelve_batches_with_a_fifth_of_all_pods_killed(
     skip_without_containers()
     skip_without_models()
     weights = tmp_path / "weights"
-    make_tiny_model(weights / "tiny")
+    make_saying_model(weights / "tiny")
     pdfs = many(tmp_path / "pdfs", 2 * BATCHES)
     settings = {
         "QUIRE_SUMMARISER": "transformers",
@@ -90,6 +91,7 @@ def test_twelve_batches_with_a_fifth_of_all_pods_killed(
     assert tables_of(quire.lake) == tables_of(here)
     assert findings(quire.lake) == findings(here)
     _nothing_doubled(quire.lake)
+    assert set(quire.lake.read("summaries")["summary"].drop_nulls()) == {SUMMARY}
 
 
 def _gpus(stay: Stay) -> int:
