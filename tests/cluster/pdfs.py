@@ -32,7 +32,7 @@ def with_picture(path: Path, words: str = "A figure of fibres is shown below.") 
 
 
 def many(folder: Path, n_documents: int) -> Path:
-    """Documents of a page or three of text each; every fifth has a figure, every seventh is broken."""
+    """Documents of one to three pages; every fifth has a figure, every seventh is broken."""
     folder.mkdir()
     for number in range(n_documents):
         path = folder / f"{number:02d}.pdf"
