@@ -65,12 +65,15 @@ class Intents:
         self._interrupted_alone: Counter[str] = Counter()
         self._too_large: set[str] = set()
         self._suspected = set(suspected)
-        self._eager = epoch > base + 1  # the runs between began, and published nothing
         names = self._names(base)
-        ends = read_ends(lake, stage, batch, names)
+        # Of two ends with one epoch the second was of a pod that had claimed none yet.
+        ends = {number: some[0] for number, some in read_ends(lake, stage, batch, names).items()}
+        excused = {number for number, end in ends.items() if end.cause in NOBODYS_FAULT}
+        # The runs between began, and published nothing: for all but those it may be a document.
+        self._eager = epoch - base - 1 > len(excused)
         for number, note in self._earlier(names):
-            end = next(iter(ends.get(number, ())), None)
-            if end is not None and end.cause in NOBODYS_FAULT:
+            end = ends.get(number)
+            if number in excused:
                 continue
             for document in note["documents"]:
                 self._interrupted[document] += 1

@@ -47,6 +47,10 @@ class Cause(StrEnum):
     SILENT = "silent"
 
 
+LEFT_BEHIND: Final = frozenset({Cause.PENDING, Cause.NODE_LOST, Cause.PREEMPTED, Cause.GONE})
+"""After these a Job may yet make, or keep, a pod, which nobody waits for any more."""
+
+
 @dataclass(frozen=True)
 class Ending:
     """Why a step has to be tried again, in words for people."""

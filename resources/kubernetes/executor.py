@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 from dagster_k8s import K8sRunLauncher
-from dagster_k8s.executor import (  # type: ignore[attr-defined]  # it does not say it exports them
+from dagster_k8s.executor import (
     RetryMode,
     StepDelegatingExecutor,
 )

@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from dagster_k8s.launcher import (  # type: ignore[attr-defined]  # it does not say it exports them
+from dagster_k8s.launcher import (
     CheckRunHealthResult,
     ConfigurableClassData,
     DagsterRun,
@@ -35,7 +35,7 @@ _NO_JOB: Final = "could not be found"
 """dagster-k8s's words for a Job that Kubernetes does not have."""
 
 
-class QuireK8sRunLauncher(K8sRunLauncher):
+class QuireK8sRunLauncher(K8sRunLauncher):  # type: ignore[misc]  # of an extra, unseen by mypy
     """`K8sRunLauncher`, but for runs of which nothing bad is known, and in pods without a token."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None, **config: object) -> None:
@@ -46,7 +46,7 @@ class QuireK8sRunLauncher(K8sRunLauncher):
             if os.path.exists(_TOKEN) or not config.get("load_incluster_config"):
                 raise
             self._inst_data = inst_data
-            RunLauncher.__init__(self)  # type: ignore[no-untyped-call, arg-type]
+            RunLauncher.__init__(self)
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """As dagster-k8s, except that not to know is no reason to end a run."""

@@ -34,6 +34,7 @@ GPU_TAINT: Final = "nvidia.com/gpu"
 MODELS: Final = "/models"
 USER: Final = 10_001
 """The user and group of the images."""
+_OF_THE_RUN: Final = ("node_selector", "affinity", "tolerations", "priority_class_name")
 _TMP: Final = "/tmp"  # noqa: S108  # a pod's own, made for it and gone with it
 _KEEP_SECONDS: Final = 24 * 3600
 """A finished Job and its logs stay a day to be looked at."""
@@ -63,18 +64,52 @@ def step_config(stage: str, settings: Settings) -> dict[str, Any]:
 def run_config(stages: Sequence[str], settings: Settings) -> dict[str, Any]:
     """The `dagster-k8s/config` of a job that does the work of these stages in the run's own pod.
 
-    It keeps the run launcher's service account, which makes Jobs.
+    What every run's pod has is the run launcher's to give: its account, volumes and settings.
     """
-    kinds = {stage: compute_class(stage, settings) for stage in stages}
-    first = next((s for s in stages if kinds[s] == "gpu"), stages[0])
-    config = step_config(first, settings)
-    keys = [variable for stage in stages for variable in _keys(stage, settings)]
-    env = config["container_config"]["env"]
-    env += [variable for variable in keys if variable not in env]
-    for name in ("serviceAccountName", "automountServiceAccountToken"):
-        del config["pod_spec_config"][name]
-    del config["job_spec_config"]["activeDeadlineSeconds"]  # run monitoring ends runs
-    return config
+    kubernetes = settings.kubernetes
+    first = next((s for s in stages if compute_class(s, settings) == "gpu"), stages[0])
+    kind = compute_class(first, settings)
+    step = _container(first, kind, settings)
+    workers = workers_of(resources_of(first, kind, kubernetes))
+    env: list[dict[str, Any]] = [{"name": "QUIRE_WORKERS", "value": str(workers)}]
+    for stage in stages:
+        env += [key for key in _keys(stage, settings) if key not in env]
+    container = {name: step[name] for name in ("image", "resources") if name in step}
+    pod: dict[str, Any] = {"tolerations": tolerations_of(kind, kubernetes)}
+    if selector := kubernetes.node_selectors.get(kind):
+        pod["nodeSelector"] = dict(selector)
+    return {"container_config": {**container, "env": env}, "pod_spec_config": pod}
+
+
+def step_over_run(merged: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step's pod is when the run launcher's settings were merged under its own.
+
+    Both are as dagster-k8s has them, in snake case. It appends lists, and the launcher's are meant
+    for run pods: where those go says nothing of where steps go, and two volumes of one name, or at
+    one path, are refused by Kubernetes.
+    """
+    pod, container = dict(merged["pod_spec_config"]), dict(merged["container_config"])
+    ours, own = step["pod_spec_config"], step["container_config"]
+    for name in _OF_THE_RUN:
+        pod.pop(name, None)
+        if name in ours:
+            pod[name] = ours[name]
+    if "resources" in own:
+        container["resources"] = own["resources"]
+    mounts = _unique(container.get("volume_mounts", ()), own.get("volume_mounts", ()), "mount_path")
+    volumes = _unique(pod.get("volumes", ()), ours.get("volumes", ()), "name")
+    mounted = {mount["name"] for mount in mounts}
+    container["volume_mounts"] = mounts
+    pod["volumes"] = [volume for volume in volumes if volume["name"] in mounted]
+    return {**merged, "pod_spec_config": pod, "container_config": container}
+
+
+def _unique(
+    every: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]], key: str
+) -> list[Mapping[str, Any]]:
+    """All of ours, and of the others those that have a name, or a path, of their own."""
+    taken = {one[key] for one in ours}
+    return [*(one for one in every if one[key] not in taken), *ours]
 
 
 def with_memory(config: Mapping[str, Any], memory: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import dagster as dg
 from dagster_k8s.client import DagsterK8sUnrecoverableAPIError
 from dagster_k8s.container_context import K8sContainerContext
-from dagster_k8s.executor import (  # type: ignore[attr-defined]  # it does not say it exports them
+from dagster_k8s.executor import (
     CheckStepHealthResult,
     DagsterEvent,
     EngineEventData,
@@ -29,9 +29,9 @@ from dagster_k8s.job import UserDefinedDagsterK8sConfig, get_user_defined_k8s_co
 from io_managers.ends import End, memory_class, note_end
 from resources.errors import QuireError
 from resources.kubernetes.classes import compute_class, resources_of
-from resources.kubernetes.endings import Cause, Ending, Watched, ending_of
+from resources.kubernetes.endings import LEFT_BEHIND, Cause, Ending, Watched, ending_of
 from resources.kubernetes.launcher import QuireK8sRunLauncher
-from resources.kubernetes.pods import BATCH_LABEL, with_memory
+from resources.kubernetes.pods import BATCH_LABEL, step_over_run, with_memory
 from resources.kubernetes.settings import STEPS, bytes_of
 from resources.lake.lake import Lake
 from resources.settings import Settings
@@ -42,15 +42,13 @@ _ENDED: Final = {
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.STEP_UP_FOR_RETRY,
 }
-_OF_THE_RUN: Final = ("node_selector", "affinity", "tolerations", "priority_class_name")
-"""Where the run's own pod goes says nothing of where its steps go."""
 _CONFLICT: Final = 409
 _DELETED_SECONDS: Final = 90.0
 """A Job that is deleted is there until its pod has used up its grace."""
 _LOG: Final = logging.getLogger(__name__)
 
 
-class QuireStepHandler(K8sStepHandler):
+class QuireStepHandler(K8sStepHandler):  # type: ignore[misc]  # of an extra, unseen by mypy
     """Makes a Job of every step, and knows how its pod ended."""
 
     def __init__(
@@ -66,6 +64,7 @@ class QuireStepHandler(K8sStepHandler):
         )
         self._settings = settings
         self._watched: dict[str, Watched] = {}
+        self._deleted: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -80,17 +79,10 @@ class QuireStepHandler(K8sStepHandler):
         context = super()._get_container_context(step_handler_context)
         tags = step_handler_context.step_tags[self._get_step_key(step_handler_context)]
         given = get_user_defined_k8s_config(tags)
-        merged: dict[str, Any] = dict(context.run_k8s_config.to_dict())  # type: ignore[no-untyped-call]
-        pod, container = dict(merged["pod_spec_config"]), dict(merged["container_config"])
-        for name in _OF_THE_RUN:
-            pod.pop(name, None)
-            if name in given.pod_spec_config:
-                pod[name] = given.pod_spec_config[name]
-        if "resources" in given.container_config:
-            container["resources"] = given.container_config["resources"]
-        config = {**merged, "pod_spec_config": pod, "container_config": container}
-        own = UserDefinedDagsterK8sConfig.from_dict(config)  # type: ignore[no-untyped-call]
-        return self._with_ours(context._replace(run_k8s_config=own), step_handler_context)
+        merged, own = context.run_k8s_config.to_dict(), given.to_dict()
+        config = step_over_run(merged, own)
+        alone = UserDefinedDagsterK8sConfig.from_dict(config)
+        return self._with_ours(context._replace(run_k8s_config=alone), step_handler_context)
 
     def _with_ours(
         self, context: K8sContainerContext, step: StepHandlerContext
@@ -99,7 +91,8 @@ class QuireStepHandler(K8sStepHandler):
         container: dict[str, Any] = {}
         pod: dict[str, Any] = {}
         home = getattr(step.instance.run_launcher, "dagster_home", None)
-        if home:
+        mounts = context.run_k8s_config.container_config.get("volume_mounts", ())
+        if home and f"{home}/storage" not in {mount["mount_path"] for mount in mounts}:
             # What Dagster writes beside its read-only dagster.yaml: logs of the step's process.
             mount = {"name": "quire-dagster", "mountPath": f"{home}/storage"}
             container["volumeMounts"] = [mount]
@@ -178,16 +171,18 @@ class QuireStepHandler(K8sStepHandler):
         )
         DagsterEvent.engine_event(step_context, f"The step is lost: {reason}", EngineEventData())
         self._keep(step_handler_context, job_name, ending)
-        if status is not None and not status.failed and not status.succeeded:
+        if status is not None and not status.failed and ending.cause in LEFT_BEHIND:
+            self._deleted.add(job_name)
             self._api_client.delete_job(job_name=job_name, namespace=namespace)
         return CheckStepHealthResult.unhealthy(reason)
 
     def _has_ended(self, context: StepHandlerContext) -> bool:
         """Whether the step's own end, in this attempt, is in the log already."""
         step_key, state = self._get_step_key(context), context.execute_step_args.known_state
-        attempt = state.get_retry_state().get_attempt_count(step_key) if state else 0
+        attempt: int = state.get_retry_state().get_attempt_count(step_key) if state else 0
         entries = context.instance.all_logs(context.dagster_run.run_id, of_type=_ENDED)
-        return sum(entry.step_key == step_key for entry in entries) > attempt
+        ends = [entry for entry in entries if entry.step_key == step_key]
+        return len(ends) > attempt
 
     def _keep(self, context: StepHandlerContext, job_name: str, ending: Ending) -> None:
         stage, batch = self._get_step_key(context), context.dagster_run.tags.get(_PARTITION_TAG)
@@ -211,9 +206,10 @@ class QuireStepHandler(K8sStepHandler):
     def _make_room(self, job_name: str, namespace: str) -> bool:
         """Delete a failed Job of this name and wait until it is gone; False when it may work."""
         status = self._api_client.get_job_status(namespace=namespace, job_name=job_name)
-        if status is not None and not status.failed:
-            return False
-        self._api_client.delete_job(job_name=job_name, namespace=namespace)
+        if status is not None and job_name not in self._deleted:
+            if not status.failed:
+                return False
+            self._api_client.delete_job(job_name=job_name, namespace=namespace)
         deadline = time.monotonic() + _DELETED_SECONDS
         while time.monotonic() < deadline:
             if self._api_client.get_job_status(namespace=namespace, job_name=job_name) is None:
@@ -225,4 +221,5 @@ class QuireStepHandler(K8sStepHandler):
 def _opens_launcher(instance: dg.DagsterInstance) -> bool:
     """Whether a step's process makes the run launcher, and that one wants a token."""
     resumes = instance.run_monitoring_enabled and instance.run_monitoring_max_resume_run_attempts
-    return bool(resumes) and not isinstance(instance.run_launcher, QuireK8sRunLauncher)
+    ours: bool = isinstance(instance.run_launcher, QuireK8sRunLauncher)
+    return bool(resumes) and not ours

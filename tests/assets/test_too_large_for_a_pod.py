@@ -43,7 +43,8 @@ class Pod(InProcessWorkers):
 
 def pods_until_published(settings: Settings, batch: str, hog: str, run_id: str) -> list[str]:
     """The memory of each pod of a run's `pages` until one comes to its end."""
-    lake, notes, used = Lake(settings.lake), f"{FOLDER}/pages/{batch}", []
+    lake, notes = Lake(settings.lake), f"{FOLDER}/pages/{batch}"
+    used: list[str] = []
     while len(used) < 9:
         number = min(memory_class(lake, "pages", batch), len(CLASSES) - 1)
         used.append(CLASSES[number])

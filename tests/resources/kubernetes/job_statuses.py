@@ -26,8 +26,15 @@ class JobStatuses:
     by_name: dict[str, dict[str, Any]] = field(default_factory=dict)
     code: int | None = None
 
+    def delete(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Delete a Job: it is gone at once."""
+        found = self.by_name.pop(path.rpartition("/jobs/")[2], None)
+        return (404 if found is None else 200), {"kind": "Status"}
+
     def answer(self, path: str) -> tuple[int, dict[str, Any]]:
         """A code and a body."""
+        if "/pods" in path:
+            return 200, {"kind": "PodList", "items": []}
         name = path.rpartition("/jobs/")[2].removesuffix("/status")
         if self.code is not None or name not in self.by_name:
             return self.code or 404, {"kind": "Status", "code": self.code or 404}
@@ -42,7 +49,12 @@ def serving() -> Iterator[JobStatuses]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            code, body = statuses.answer(self.path)
+            self._say(*statuses.answer(self.path))
+
+        def do_DELETE(self) -> None:
+            self._say(*statuses.delete(self.path))
+
+        def _say(self, code: int, body: dict[str, Any]) -> None:
             data = json.dumps(body).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
@@ -63,9 +75,8 @@ def serving() -> Iterator[JobStatuses]:
         server.server_close()
 
 
-def instance_on(folder: Path, statuses: JobStatuses, launcher: str) -> dg.DagsterInstance:
-    """An instance with this run launcher (`module:class`)."""
-    kubeconfig = folder / "kubeconfig"
+def write_kubeconfig(folder: Path, statuses: JobStatuses) -> Path:
+    """A kubeconfig that leads to this API."""
     context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
     cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{statuses.port}"}}
     config = {
@@ -76,7 +87,14 @@ def instance_on(folder: Path, statuses: JobStatuses, launcher: str) -> dg.Dagste
         "contexts": [context],
         "current-context": "c",
     }
-    kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def instance_on(folder: Path, statuses: JobStatuses, launcher: str) -> dg.DagsterInstance:
+    """An instance with this run launcher (`module:class`)."""
+    kubeconfig = write_kubeconfig(folder, statuses)
     module, _, name = launcher.partition(":")
     home = folder / "home"
     home.mkdir()

@@ -14,12 +14,14 @@ import kubernetes_validate
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import (
     DagsterK8sJobConfig,
+    UserDefinedDagsterK8sConfig,
     construct_dagster_k8s_job,
     get_user_defined_k8s_config,
 )
 from kubernetes.client import ApiClient
 
 from assets.asset import step_tags
+from resources.kubernetes.pods import step_over_run
 from resources.settings import Settings
 
 KUBERNETES = "1.33"
@@ -34,12 +36,24 @@ LAUNCHER = K8sContainerContext(
             "name": "dagster-instance",
             "mountPath": "/opt/dagster/dagster_home/dagster.yaml",
             "subPath": "dagster.yaml",
-        }
+        },
+        {"name": "tmp", "mountPath": "/tmp"},
     ],
-    volumes=[{"name": "dagster-instance", "configMap": {"name": "dagster-instance"}}],
+    volumes=[
+        {"name": "dagster-instance", "configMap": {"name": "dagster-instance"}},
+        {"name": "tmp", "emptyDir": {}},
+    ],
+    run_k8s_config=UserDefinedDagsterK8sConfig(
+        container_config={"resources": {"limits": {"cpu": "1", "memory": "1Gi", "a/b": "1"}}},
+        pod_spec_config={
+            "nodeSelector": {"quire/pool": "runs", "quire/runs": "yes"},
+            "tolerations": [{"key": "runs", "operator": "Exists"}],
+            "priorityClassName": "runs",
+        },
+    ),
     labels={"app": "quire"},
 )
-"""What a run launcher of the Dagster chart gives every pod."""
+"""What a run launcher of the Dagster chart gives every pod, and means for run pods."""
 
 
 def step_job(stage: str, settings: Settings) -> dict[str, Any]:
@@ -51,7 +65,11 @@ def step_job(stage: str, settings: Settings) -> dict[str, Any]:
 
 def job_of(tags: dict[str, str], name: str, component: str) -> dict[str, Any]:
     """The Job that dagster-k8s makes of tags over a run launcher's settings."""
-    context = LAUNCHER.merge(K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(tags)))
+    given = get_user_defined_k8s_config(tags)
+    merged = LAUNCHER.merge(K8sContainerContext(run_k8s_config=given)).run_k8s_config
+    if component == "step_worker":
+        alone = step_over_run(merged.to_dict(), given.to_dict())
+        merged = UserDefinedDagsterK8sConfig.from_dict(alone)
     config = DagsterK8sJobConfig(
         job_image="quire:1",
         dagster_home="/opt/dagster/dagster_home",
@@ -64,7 +82,7 @@ def job_of(tags: dict[str, str], name: str, component: str) -> dict[str, Any]:
         job_name=name,
         pod_name=name,
         component=component,
-        user_defined_k8s_config=context.run_k8s_config,
+        user_defined_k8s_config=merged,
         labels={"dagster/job": "ingest"},
         env_vars=[{"name": "DAGSTER_RUN_JOB_NAME", "value": "ingest"}],
     )

@@ -113,8 +113,14 @@ def test_every_job_is_valid_to_the_letter(
     }
     for amounts in container["resources"].values():
         assert {"cpu", "memory", "ephemeral-storage"} <= set(amounts)
-    mounted = {mount["name"] for mount in container["volumeMounts"]}
-    assert mounted == {volume["name"] for volume in pod["volumes"]}
+    mounts, volumes = container["volumeMounts"], [volume["name"] for volume in pod["volumes"]]
+    paths = [mount["mountPath"] for mount in mounts]
+    assert len(set(paths)) == len(paths)
+    assert sorted({mount["name"] for mount in mounts}) == sorted(volumes)
+    # Where the run's own pod goes says nothing of where its steps go.
+    assert "runs" not in json.dumps([pod.get("nodeSelector"), pod["tolerations"]])
+    assert pod.get("priorityClassName") != "runs"
+    assert "a/b" not in container["resources"]["limits"]
 
 
 @pytest.mark.parametrize(("stage", "ocr", "summariser"), COMBINATIONS)
@@ -169,7 +175,12 @@ def test_the_judging_of_versions_has_the_keys_and_the_gpu_that_it_needs(tmp_path
     job = job_of({CONFIG_TAG: json.dumps(config)}, "dagster-run-1", "run_worker")
     validate(job)
     assert container_of(job)["resources"]["limits"]["nvidia.com/gpu"] == "1"
-    assert secrets_of(job) == SECRETS | {"quire-ocr"}
+    # What every run's pod has, its volumes and the lake's keys too, is the run launcher's to give.
+    assert secrets_of(job) == {"dagster-postgresql-secret", "quire-ocr"}
+    assert [mount["name"] for mount in container_of(job)["volumeMounts"]] == [
+        "dagster-instance",
+        "tmp",
+    ]
     assert pod_of(job)["serviceAccountName"] == LAUNCHERS_ACCOUNT
     assert pod_of(job)["automountServiceAccountToken"] is True
 
@@ -208,7 +219,7 @@ def test_steps_of_the_graph_have_these_tags(tmp_path: Path) -> None:
     assert CONFIG_TAG not in here.resolve_assets_def(dg.AssetKey("pages")).op.tags
 
 
-GOLDENS = {
+GOLDENS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"{stage}-cpu": (stage, {}) for stage in STEPS},
     "pages-surya-served": ("pages", {"ocr": "surya"}),
     "summaries-transformers": ("summaries", {"summariser": "transformers"}),

@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("dagster_k8s", reason="needs the extra k8s: pip install 'quire[k8s]'")
 
-from sensors import runs
 from sensors.runs import PROCESS_TAG, end_lost_runs, process_resource, this_process
 from tests.resources.kubernetes.job_statuses import JobStatuses, instance_on, serving
 from tests.sensors.runs import beat
@@ -66,7 +65,7 @@ def a_run(place: Place, status: dict[str, int] | None, **tags: str) -> dg.Dagste
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three hours on: a local run that was silent so long would be ended."""
     now = time.time
-    monkeypatch.setattr(runs.time, "time", lambda: now() + 10_800)
+    monkeypatch.setattr("sensors.runs.time.time", lambda: now() + 10_800)
 
 
 @pytest.mark.usefixtures("later")
