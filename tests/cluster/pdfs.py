@@ -21,23 +21,25 @@ def few(folder: Path) -> Path:
     return folder
 
 
-def with_picture(path: Path) -> None:
+def with_picture(path: Path, words: str = "A figure of fibres is shown below.") -> None:
     """A page of text with a figure."""
     document = pymupdf.open()
     page = document.new_page()
-    page.insert_text((72, 72), "A figure of fibres is shown below.")
+    page.insert_text((72, 72), words)
     page.insert_image(pymupdf.Rect(72, 100, 400, 340), stream=png(fibres()))
     document.save(path)
     document.close()
 
 
 def many(folder: Path, n_documents: int) -> Path:
-    """Documents of a page or three of text each; every seventh is broken."""
+    """Documents of one to three pages; every fifth has a figure, every seventh is broken."""
     folder.mkdir()
     for number in range(n_documents):
         path = folder / f"{number:02d}.pdf"
         if number % 7 == 6:
             path.write_bytes(b"%PDF-1.7\nnothing more of " + str(number).encode())
+        elif number % 5 == 4:
+            with_picture(path, f"Figure {number} shows the fibres of a sheet.")
         else:
             plain(path, 1 + number % 3, f"Document {number} speaks of the sea")
     return folder
