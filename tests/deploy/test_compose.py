@@ -82,7 +82,10 @@ def test_everything_has_a_health_check_and_waits_for_what_it_needs() -> None:
     for service in services.values():
         for needed in service.get("depends_on", {}):
             assert needed in services
-    assert services["daemon"]["depends_on"] == {"code": {"condition": "service_healthy"}}
+    assert services["daemon"]["depends_on"] == {
+        "code": {"condition": "service_healthy"},
+        "pools": {"condition": "service_completed_successfully"},
+    }
 
 
 def test_web_servers_and_the_database_have_no_way_out() -> None:
