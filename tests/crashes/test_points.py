@@ -21,10 +21,8 @@ WHERE = (*POINTS, "stage.file_staged:7", "stage.checkpoint_recorded:4", "publish
 # One of each kind in every run of the tests: some ten seconds each.
 ALWAYS = {
     "manifest.after_take",
-    "partitions.before_add",
     "contents.claimed",
     "stage.checkpoint_recorded",
-    "publish.after_failures",
     "publish.after_side_table",
     "publish.before_commit",
     "publish.after_commit",

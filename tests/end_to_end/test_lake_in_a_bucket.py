@@ -16,6 +16,7 @@ from tests.end_to_end.buckets import BucketPlace, make_bucket_place
 from tests.end_to_end.running import Place, contents, make_place
 from tests.object_store import ObjectStore
 
+pytestmark = pytest.mark.xdist_group("lake in a bucket")
 CHOSEN = (
     "observatory-report.pdf",
     "observatory-report_final.pdf",
@@ -28,7 +29,7 @@ CHOSEN = (
 FAST = {"layout": "off", "ocr": "off", "passwords": json.dumps(PASSWORDS)}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory, s3: ObjectStore) -> tuple[Place, BucketPlace]:
     """The same landing zone, ingested into a folder and into a bucket."""
     root = tmp_path_factory.mktemp("lakes")

@@ -57,7 +57,7 @@ def _without_place(row: dict[str, object]) -> dict[str, object]:
     return {k: v for k, v in row.items() if k not in ("uri", "input_sha256", "batch")}
 
 
-@pytest.mark.parametrize("again", [1, 2])
+@pytest.mark.parametrize("again", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_second_sighting_of_the_same_content_is_not_twice_the_work(
     tmp_path: Path, again: int
 ) -> None:

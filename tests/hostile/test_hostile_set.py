@@ -65,7 +65,7 @@ def _ingested(root: Path, cases: Sequence[Hostile], **settings: str) -> Ingested
     return Ingested(place, code, report, seconds, outcomes(place, [case.name for case in cases]))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
     """What needs no model: the text layer alone is read, so that it takes about a minute."""
     root = tmp_path_factory.mktemp("hostile") / "place"

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -210,9 +210,20 @@ def open_socket(
 def test_a_foreign_page_cannot_listen(proxy: Proxy, origin: str | None) -> None:
     with open_socket(proxy, bare=True, origin=origin) as opened:
         assert subscribe(opened)["type"] == "data"
-    with pytest.raises(InvalidStatus) as refused:
-        open_socket(proxy, bare=False, origin=origin)
-    assert refused.value.response.status_code == 403
+    assert status_of_socket(proxy, origin) == 403
+
+
+def status_of_socket(proxy: Proxy, origin: str | None) -> int:
+    """How a socket is refused; a connection that broke before it could ask is tried again."""
+    for _ in range(3):
+        try:
+            with open_socket(proxy, bare=False, origin=origin):
+                return 101
+        except InvalidStatus as refused:
+            return refused.response.status_code
+        except ConnectionClosedError:
+            continue
+    raise AssertionError("no answer in three tries")
 
 
 def test_own_pages_listen_after_log_in(proxy: Proxy) -> None:
