@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -72,23 +74,14 @@ def build_defs(
     evals = evals_asset(settings, pools=pools)
     stages = ingested_stages(settings.summariser)
     now, later = assets[: len(stages)], assets[len(stages) :]
-    ingest = _batch_job(
-        INGEST_JOB,
-        selection=dg.AssetSelection.assets(*now, *([] if later else [evals])),
-        description="A batch of PDFs through every stage, then measured",
-    )
-    summarise = _batch_job(
-        SUMMARISE_JOB,
-        selection=dg.AssetSelection.assets(*later, evals),
-        description="Summaries of a batch, once its provider has answered",
-    )
+    ingest, *summarise = _batch_jobs(now, later, evals)
     maintenance = maintain_tables_job(settings)
     upgrade = upgrade_job(settings)
     return dg.Definitions(
         assets=[*assets, evals],
         jobs=[
             ingest,
-            *([summarise] if later else []),
+            *summarise,
             ingest_now_job(settings),
             quarantine_list_job(settings),
             quarantine_release_job(settings),
@@ -113,6 +106,27 @@ def build_defs(
             "delta": delta_io_manager,
         },
     )
+
+
+def _batch_jobs(
+    now: Sequence[dg.AssetsDefinition],
+    later: Sequence[dg.AssetsDefinition],
+    evals: dg.AssetsDefinition,
+) -> list[Any]:  # Dagster does not export the type of a job of assets
+    """The job of a batch, and one for what has to wait for a provider's answers, if anything."""
+    ingest = _batch_job(
+        INGEST_JOB,
+        selection=dg.AssetSelection.assets(*now, *([] if later else [evals])),
+        description="A batch of PDFs through every stage, then measured",
+    )
+    if not later:
+        return [ingest]
+    summarise = _batch_job(
+        SUMMARISE_JOB,
+        selection=dg.AssetSelection.assets(*later, evals),
+        description="Summaries of a batch, once its provider has answered",
+    )
+    return [ingest, summarise]
 
 
 def _executor(settings: Settings, *, pods: bool) -> dg.ExecutorDefinition:

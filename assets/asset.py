@@ -74,35 +74,50 @@ def stage_asset(
     )
     def _asset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Staged]]:
         started = time.monotonic()
-        lake, given = context.resources.lake, context.resources.settings
-        try:
-            stage_context = StageContext(
-                lake=lake,
-                settings=settings_to_use(lake, stage, given),
-                workers=context.resources.workers,
-                batch=context.partition_key,
-                run_id=context.run_id,
-                progress=context.resources.progress,
-            )
-            staged = build(stage_context)
-        except VersionNotAcceptedError as error:
-            # It was asked for in vain, and by no fault of its batch: it must not become stuck.
-            note_interrupted(lake, context.partition_key)
-            raise dg.Failure(description=str(error), allow_retries=False) from error
-        except (SettingError, EngineError) as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from error
-        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
-            if not pools:
-                raise
-            # Dagster would take the retry policy for a reason to start the stage again.
-            # A pod is interrupted when it is taken away, and the next one goes on.
-            text = "interrupted; the batch is asked for again"
-            raise dg.Failure(description=text, allow_retries=in_pods) from error
+        # A pod is interrupted when it is taken away, and the next one goes on.
+        stage_context, staged = _built(context, stage, build, settled=pools, again=in_pods)
         seconds = time.monotonic() - started
-        configured = stage_version(stage, given).name
+        configured = stage_version(stage, context.resources.settings).name
         yield _materialised(stage_context, staged, seconds, every, preview, configured)
 
     return _asset
+
+
+def _built(
+    context: dg.AssetExecutionContext, stage: str, build: Build, *, settled: bool, again: bool
+) -> tuple[StageContext, Staged]:
+    """Do the stage's work, with Quire's errors as failures of Dagster's that say what follows.
+
+    Args:
+        context: Dagster's.
+        stage: Its name.
+        build: What does the work.
+        settled: Whether an interrupt ends as a failure of the step; else it goes through.
+        again: Whether an interrupted step is tried again.
+    """
+    lake = context.resources.lake
+    try:
+        stage_context = StageContext(
+            lake=lake,
+            settings=settings_to_use(lake, stage, context.resources.settings),
+            workers=context.resources.workers,
+            batch=context.partition_key,
+            run_id=context.run_id,
+            progress=context.resources.progress,
+        )
+        return stage_context, build(stage_context)
+    except VersionNotAcceptedError as error:
+        # It was asked for in vain, and by no fault of its batch: it must not become stuck.
+        note_interrupted(lake, context.partition_key)
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    except (SettingError, EngineError) as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
+        if not settled:
+            raise
+        # Dagster would take the retry policy for a reason to start the stage again.
+        text = "interrupted; the batch is asked for again"
+        raise dg.Failure(description=text, allow_retries=again) from error
 
 
 def retry_policy(settings: Settings) -> dg.RetryPolicy:

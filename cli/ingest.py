@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import polars as pl
 import typer
@@ -26,6 +26,9 @@ from resources.lake.pause import paused
 from resources.lake.states import LakeStates
 from resources.settings import Settings, absolute_location, load_settings
 from resources.telemetry.memory import peak_memory_mib
+
+if TYPE_CHECKING:  # it imports Dagster
+    from cli.engine import Ingested
 
 
 def ingest(
@@ -66,22 +69,7 @@ def ingest(
     table = Lake(settings.lake, settings.storage_options)
     told = LakeStates(table, running_batches(settings))
     states, provider = told.files, at_provider(table, told)
-    counts = _counts(states)
-    report: dict[str, Any] = {
-        "lake": settings.lake,
-        "job_id": result.job_id,
-        "seen": result.seen,
-        "taken": result.taken,
-        "waiting": result.waiting,
-        "left": [{"uri": uri, "why": why} for uri, why in result.left],
-        "batches": result.batches,
-        "runs": result.runs,
-        "failed_runs": result.failed_runs,
-        "held_back": result.held_back,
-        "states": counts,
-        "provider": provider.as_dict() if provider.jobs else None,
-        "peak_memory_mb": round(peak_memory_mib()),
-    }
+    report = _report(settings, result, states, provider)
     if as_json:
         say_json(report)
     else:
@@ -94,6 +82,27 @@ def ingest(
     away = (pl.col("state") == "waiting") & pl.col("batch").is_in(list(provider.batches))
     ours = _counts(states.filter(pl.col("batch").is_in(list(result.covered)) & ~away))
     raise typer.Exit(ExitCode.CANNOT_GO_ON if result.failed_runs else of_states(ours))
+
+
+def _report(
+    settings: Settings, result: Ingested, states: pl.DataFrame, provider: AtProvider
+) -> dict[str, Any]:
+    """What `--json` prints, and the terminal's lines are made of."""
+    return {
+        "lake": settings.lake,
+        "job_id": result.job_id,
+        "seen": result.seen,
+        "taken": result.taken,
+        "waiting": result.waiting,
+        "left": [{"uri": uri, "why": why} for uri, why in result.left],
+        "batches": result.batches,
+        "runs": result.runs,
+        "failed_runs": result.failed_runs,
+        "held_back": result.held_back,
+        "states": _counts(states),
+        "provider": provider.as_dict() if provider.jobs else None,
+        "peak_memory_mb": round(peak_memory_mib()),
+    }
 
 
 def _detach(settings: Settings, locations: Sequence[str], job_id: str, *, as_json: bool) -> None:

@@ -79,7 +79,7 @@ class StageRun:
         self.work = Work()
         self.now = datetime.now(UTC)
         mark = published_epoch(lake, self.stage, batch)
-        self._published = mark is not None
+        self._published, self._changed = mark is not None, mark is None
         forget_spent(lake, self.stage, batch, mark)
         self._checkpoint = Checkpoint(lake, self.stage, batch, self.version, mark or 0, self.epoch)
         self._inputs: Mapping[str, str] = {}
@@ -94,12 +94,11 @@ class StageRun:
         self._buffers: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._sizes: Counter[str] = Counter()
         self._files: dict[str, list[StagedFile]] = defaultdict(list)
-        self._changed = not self._published
         columns = dict.fromkeys(["version", "input_sha256", *TABLES[self.stage].key])
         self._carried = TABLES[self.stage].empty().select(list(columns))
         self.failures = FailureLedger(lake, version, batch, run_id)
-        suspected = self.failures.too_large_for_a_pod()
-        self.intents = Intents(lake, self.stage, batch, mark or 0, self.epoch, suspected)
+        large = self.failures.too_large_for_a_pod()
+        self.intents = Intents(lake, self.stage, batch, mark or 0, self.epoch, large)
 
     # What is current --------------------------------------------------------------------------
 

@@ -302,11 +302,14 @@ def _parse(read: _Reader, root: Path) -> Settings:
         eval_fail=read.number("QUIRE_EVAL_FAIL", 0.01, least=0),
         kubernetes=kubernetes,
     )
-    if executor != "k8s":
-        return settings
+    return _of_pods(settings, read) if executor == "k8s" else settings
+
+
+def _of_pods(settings: Settings, read: _Reader) -> Settings:
+    """The settings with what is otherwise where steps are pods."""
     if read.optional("QUIRE_WORKERS") is None:
         settings = replace(settings, workers=_workers_of_a_pod(settings))
-    if kubernetes.api_key_secret is not None and settings.base_url is None:
+    if settings.kubernetes.api_key_secret is not None and settings.base_url is None:
         # Every pod loads every stage, and only those that call OpenAI's own server have its key.
         from resources.llm.openai.address import OPENAI
 
