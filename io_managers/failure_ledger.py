@@ -54,6 +54,7 @@ class FailureLedger:
         self._present: dict[tuple[str, int], dict[str, Any]] = {}
         self._fresh: list[dict[str, Any]] = []
         self._charged: set[tuple[str, int]] = set()
+        self.always: Collection[str] = ()
 
     @property
     def of_other_versions(self) -> bool:
@@ -136,7 +137,10 @@ class FailureLedger:
     def charge(
         self, subject: Subject, error_class: str, error: str, input_sha256: str | None = None
     ) -> None:
-        """Record a failure and charge an attempt: once a run, never when interrupted."""
+        """Record a failure and charge an attempt: once a run, never when interrupted.
+
+        One that this version makes every time (`always`) goes to quarantine at once.
+        """
         earlier = self._earlier.get(subject.key)
         attempts = int(earlier["attempts"]) if earlier else 0
         again = earlier is not None and earlier["run_id"] == self.run_id
@@ -152,7 +156,7 @@ class FailureLedger:
             "error_class": str(error_class),
             "error": error,
             "attempts": attempts,
-            "quarantined": is_quarantined(error_class, attempts),
+            "quarantined": error_class in self.always or is_quarantined(error_class, attempts),
             "first_seen_at": earlier["first_seen_at"] if earlier else self.now,
             "last_seen_at": self.now,
             "run_id": self.run_id,

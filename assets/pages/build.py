@@ -47,6 +47,8 @@ def build_pages(context: StageContext) -> Staged:
     settings = context.settings
     version = stage_version("pages", settings)
     run = StageRun(context.lake, version, context.batch, context.run_id, gate=settings.gate)
+    # Without OCR, a page that needs it fails the same way in every run of this version.
+    run.failures.always = {ErrorClass.OCR_FAILED} if settings.ocr == "off" else ()
     documents = readable_documents(context.lake, context.batch).to_dicts()
     carried = run.carry({d["doc_id"]: d["doc_id"] for d in documents}, by_page=True)
     run.counts["carried"] = carried.height
