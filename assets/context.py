@@ -19,8 +19,8 @@ from resources.settings import Settings
 from resources.telemetry.progress import Progress
 from resources.workers.pool import WorkerPool
 
-PAGES_AT_ONCE: Final = 2_000
-"""Documents are read in chunks of about this many pages (40 MiB), whatever the batch holds."""
+PAGES_AT_ONCE: Final = 1_000
+"""Documents are read in chunks of about this many pages (20 MiB), whatever the batch holds."""
 
 
 class Place(Protocol):

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from assets.ahead import ahead
 from assets.answers import fault_of
 from assets.context import StageContext, chunks, digest, owned_documents, rows_by_document
 from assets.items import do_documents
@@ -37,6 +38,7 @@ _PAGE_INPUT = [
 _IMAGE_INPUT = ["doc_id", "page_number", "image_index", "sha256", "role", "status"]
 _PAGE_COLUMNS = ["doc_id", "page_number", "status", "error_class", "height", "blocks"]
 _IMAGE_COLUMNS = ["doc_id", "page_number", "image_index", "sha256", "role", "status", "bbox"]
+_Rows = dict[str, list[dict[str, Any]]]
 
 
 def build_docs(context: StageContext) -> Staged:
@@ -95,13 +97,21 @@ def _items(
     context: StageContext, documents: Sequence[dict[str, Any]]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the workers are given of each document."""
+    for chunk, pages, images in ahead(_rows(context, documents)):
+        for document in chunk:
+            doc_id = document["doc_id"]
+            yield doc_id, {"document": _input(document, pages.pop(doc_id), images.pop(doc_id))}
+
+
+def _rows(
+    context: StageContext, documents: Sequence[dict[str, Any]]
+) -> Iterator[tuple[list[dict[str, Any]], _Rows, _Rows]]:
+    """Some documents at a time, with the rows of their pages and images."""
     for chunk in chunks(documents):
         ids = [d["doc_id"] for d in chunk]
         pages = rows_by_document(context.lake, "pages", context.batch, ids, _PAGE_COLUMNS)
         images = rows_by_document(context.lake, "images", context.batch, ids, _IMAGE_COLUMNS)
-        for document in chunk:
-            doc_id = document["doc_id"]
-            yield doc_id, {"document": _input(document, pages.pop(doc_id), images.pop(doc_id))}
+        yield chunk, pages, images
 
 
 def _input(

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from assets.ahead import ahead
 from assets.context import StageContext, chunks, owned_documents, rows_by_document
 from assets.evals.base import METRICS, Measure
 from assets.evals.earlier import Earlier
@@ -110,10 +111,14 @@ def _task(number: int, items: list[_Item]) -> Task:
 
 
 def _items(context: StageContext, documents: list[dict[str, Any]]) -> Iterator[_Item]:
+    for items in ahead(_chunks(context, documents)):
+        yield from items
+
+
+def _chunks(context: StageContext, documents: list[dict[str, Any]]) -> Iterator[list[_Item]]:
     for chunk in chunks(documents):
         names = [document["doc_id"] for document in chunk]
-        yield from _pages(context, names)
-        yield from _summaries(context, names)
+        yield [*_pages(context, names), *_summaries(context, names)]
 
 
 def _pages(context: StageContext, documents: list[str]) -> Iterator[_Item]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Sequence
 from typing import Final
 
+import orjson
 import polars as pl
 
 from assets.evals.base import METRICS, Measure
@@ -43,7 +43,7 @@ class Earlier:
 
     def key(self, *parts: object) -> str:
         """What measures are known by: everything that they are made of, and what makes them."""
-        told = json.dumps([self._revision, *parts]).encode()
+        told = orjson.dumps([self._revision, *parts])
         return hashlib.blake2b(told, digest_size=16).hexdigest()
 
     def get(self, key: str) -> Sequence[Measure] | None:

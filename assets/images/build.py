@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from assets.ahead import ahead
 from assets.answers import checked
 from assets.context import StageContext, chunks, digest, readable_documents, rows_by_document
 from assets.slices import Job, read_in_slices
@@ -109,10 +110,7 @@ def _jobs(
     resumed: Mapping[str, Collection[int]],
 ) -> Iterator[Job]:
     """What the workers are given of each document, read as they have room for it."""
-    columns = ["doc_id", "page_number", "source", "blocks"]
-    for chunk in chunks(documents):
-        ids = [d["doc_id"] for d in chunk]
-        pages = rows_by_document(context.lake, "pages", context.batch, ids, columns, _PICTURES)
+    for chunk, pages in ahead(_pages(context, documents)):
         for document in chunk:
             rows = pages.pop(document["doc_id"])
             answered = resumed.get(document["doc_id"], ())
@@ -128,6 +126,17 @@ def _jobs(
                     payload,
                     complete=False,
                 )
+
+
+def _pages(
+    context: StageContext, documents: Sequence[dict[str, Any]]
+) -> Iterator[tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]]:
+    """Some documents at a time, with the picture blocks of their pages."""
+    columns = ["doc_id", "page_number", "source", "blocks"]
+    for chunk in chunks(documents):
+        ids = [d["doc_id"] for d in chunk]
+        rows = rows_by_document(context.lake, "pages", context.batch, ids, columns, _PICTURES)
+        yield chunk, rows
 
 
 def _extract(context: StageContext, writer: _Writer, documents: list[dict[str, Any]]) -> None:

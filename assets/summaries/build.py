@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from assets.ahead import ahead
 from assets.answers import fault_of
 from assets.context import Place, StageContext, digest, owned_documents
 from assets.items import do_documents
@@ -106,7 +107,7 @@ def _records(context: StageContext, run: StageRun, todo: Sequence[str]) -> Itera
 def _extracts(context: StageContext, run: StageRun, todo: Sequence[str]) -> Iterator[SummaryRecord]:
     """The extractive summariser is plain work: the workers share it."""
     summariser = make_summariser(context.settings)
-    items = ((row["doc_id"], {"row": row}) for rows in _rows(context, todo) for row in rows)
+    items = ((row["doc_id"], {"row": row}) for rows in ahead(_rows(context, todo)) for row in rows)
     for doc_id, record in do_documents(context, run, _EXTRACT, items):
         if not isinstance(record, TaskFailure):
             fault = fault_of(SUMMARIES, {**record, "doc_id": doc_id}, _COLUMNS)
