@@ -5,6 +5,7 @@ Here: one small function without a model. Not here: anything that needs to be su
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from typing import Final
@@ -102,7 +103,17 @@ def guess_language(text: str) -> str | None:
 def _scripts(sample: str) -> dict[str, int]:
     if sample.isascii():
         return {name: 0 for name, _ in _SCRIPTS} | {"latin": sum(map(str.isalpha, sample))}
-    return {name: len(pattern.findall(sample)) for name, pattern in _SCRIPTS}
+    counts = {name: 0 for name, _ in _SCRIPTS}
+    # A page has some eighty different characters: counting first is three times as fast.
+    for char, count in Counter(sample).items():
+        if name := _script(char):
+            counts[name] += count
+    return counts
+
+
+@functools.lru_cache(maxsize=65_536)
+def _script(char: str) -> str | None:
+    return next((name for name, pattern in _SCRIPTS if pattern.match(char)), None)
 
 
 def _by_words(sample: str, script: str) -> str | None:

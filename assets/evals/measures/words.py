@@ -17,20 +17,18 @@ import functools
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections import defaultdict
 from typing import Final
 
 UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff"
 )
-_SAME: Final = str.maketrans(
-    {
-        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u00b4\u0060", "'"),
-        **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
-    }
-)
+_SAME: Final = {
+    "'": "\u0060\u00b4\u2018\u2019\u201a\u201b\u2039\u203a\u2032",
+    '"': "\u00ab\u00bb\u201c\u201d\u201e\u201f\u2033",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d",
+}
 _BEYOND_LETTERS: Final = re.compile(
     "[^\x00-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f\u1e00-\u1fff"
     "\u2010-\u2027\u2030-\u205e\u20a0-\u20cf\u2100-\u2bff]"
@@ -42,13 +40,20 @@ _BROKEN: Final = re.compile(r"(?<=[^\W\d_])-[^\S\n]*\n\s*(?=[a-z\u00df-\u00f6\u0
 
 @functools.cache
 def _word() -> re.Pattern[str]:
-    marks = _ranges([c for c in _assigned() if unicodedata.category(chr(c)) in ("Mn", "Mc")])
-    return re.compile(rf"[{UNSPACED}]|(?:(?![{UNSPACED}])(?:[^\W_]|[{marks}]))+")
+    unspaced = re.compile(f"[{UNSPACED}]")
+    marks = [*_of_category()["Mn"], *_of_category()["Mc"]]
+    spaced = _ranges([c for c in marks if unspaced.match(chr(c)) is None])
+    return re.compile(rf"[{UNSPACED}]|(?:[^\W_{UNSPACED}]+|[{spaced}]+)+")
+
+
+@functools.cache
+def _unseen() -> re.Pattern[str]:
+    return re.compile(f"[{_ranges(_of_category()['Cf'])}]+")
 
 
 def _ranges(codes: list[int]) -> str:
     parts: list[list[int]] = []
-    for code in codes:
+    for code in sorted(codes):
         if parts and parts[-1][1] == code - 1:
             parts[-1][1] = code
         else:
@@ -57,18 +62,15 @@ def _ranges(codes: list[int]) -> str:
 
 
 @functools.cache
-def _unseen() -> dict[int, None]:
-    return {c: None for c in _assigned() if unicodedata.category(chr(c)) == "Cf"}
+def _of_category() -> dict[str, list[int]]:
+    """Characters by category, where marks and formats are.
 
-
-def _assigned() -> Iterator[int]:
-    """Where marks and formats are: Han and private use, a million characters, take a second."""
-    return itertools.chain(range(0x20000), range(0xE0000, 0xE1000))
-
-
-@functools.cache
-def _differences() -> dict[int, str | None]:
-    return {**_unseen(), **_SAME}
+    With Han and private use, a million more, it would take a second.
+    """
+    found: dict[str, list[int]] = defaultdict(list)
+    for code in itertools.chain(range(0x20000), range(0xE0000, 0xE1000)):
+        found[unicodedata.category(chr(code))].append(code)
+    return found
 
 
 def words_of(text: str) -> list[str]:
@@ -76,7 +78,7 @@ def words_of(text: str) -> list[str]:
     if text.isascii():
         return words_of_plain(text)
     if _BEYOND_LETTERS.search(text):
-        text = text.translate(_unseen())
+        text = _unseen().sub("", text)
     return words_of_plain(unicodedata.normalize("NFKC", text))
 
 
@@ -92,10 +94,19 @@ def words_of_plain(text: str) -> list[str]:
 def plain(text: str) -> str:
     """A text without the differences that are none, in one line."""
     if not text.isascii():
-        differences = _differences() if _BEYOND_LETTERS.search(text) else _SAME
+        if _BEYOND_LETTERS.search(text):
+            text = _unseen().sub("", text)
         # Signs first: NFKC takes some apart, and makes quotes and dashes of others.
-        text = unicodedata.normalize("NFKC", text.translate(differences))
-    return " ".join(_BROKEN.sub("", text.translate(_SAME)).split())
+        text = unicodedata.normalize("NFKC", _alike(text))
+    return " ".join(_BROKEN.sub("", _alike(text)).split())
+
+
+def _alike(text: str) -> str:
+    """One kind of each sign. Looking for each is ten times as fast as `translate`."""
+    for sign, kinds in _SAME.items():
+        for kind in kinds:
+            text = text.replace(kind, sign)
+    return text
 
 
 def quoted(text: str, most: int = 60) -> str:
