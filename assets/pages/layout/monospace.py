@@ -41,9 +41,6 @@ MIN_SIGNS: Final = 1 / 3
 _SIGNS: Final = re.compile(r"[;{}]\s*$|^\s*(?:[>#$+]\s|\d+:)|<-|==|\w\(|::|->|&&|\|\|")
 _SUBSET: Final = re.compile(r"[A-Z]{6}\+")
 _NOT_LETTERS: Final = re.compile(r"[\W_]")
-_NUMBER: Final = re.compile(r"-?\d*\.?\d+")
-_REFERENCE: Final = re.compile(r"(\d+) \d+ R")
-_RUNS: Final = re.compile(r"\d+\s*\[([^\[\]]*)\]|(\d+)\s+(\d+)\s+(-?\d*\.?\d+)")
 
 
 def mark_monospaced(page: pymupdf.Page, blocks: Sequence[dict[str, Any]]) -> None:
@@ -62,47 +59,54 @@ def monospaced_fonts(page: pymupdf.Page) -> frozenset[str]:
 
     TeX's typewriter types, the most common of all, lack the flag that says so.
     """
+    found = pymupdf._as_pdf_page(page.this, required=False)  # noqa: SLF001 - no public door
+    if not found.m_internal:
+        return frozenset()
     # Pages share their fonts; what is known of them lives and ends with the open document.
     known: dict[int, str] = vars(page.parent).setdefault(_KNOWN, {})
-    numbers = _font_numbers(page)
-    if not known.keys() >= numbers:
-        for xref, _, kind, name, *_ in page.get_fonts():
-            if xref and xref not in known:  # 0: written in the page's resources, without a number
-                is_mono = _is_monospaced(page.parent, xref, kind)
-                known[xref] = _bare(_SUBSET.sub("", name)) if is_mono else ""
-    return frozenset(known[number] for number in numbers if known.get(number))
-
-
-def _font_numbers(page: pymupdf.Page) -> set[int]:
-    """Numbers of the objects that a page's fonts are; a tenth of the cost of `get_fonts`."""
-    found = pymupdf._as_pdf_page(page.this, required=False)  # noqa: SLF001 - no public door
     numbers: set[int] = set()
-    if found.m_internal:
-        _add_font_numbers(mupdf.pdf_page_resources(found), numbers, set())
-    return numbers - {0}
+    for number, font in _fonts(mupdf.pdf_page_resources(found), set()):
+        numbers.add(number)
+        if number not in known:
+            known[number] = _bare(_SUBSET.sub("", _name(font))) if _is_monospaced(font) else ""
+    return frozenset(known[number] for number in numbers if known[number])
 
 
-def _add_font_numbers(resources: mupdf.PdfObj, numbers: set[int], seen: set[int]) -> None:
+def _fonts(resources: mupdf.PdfObj, seen: set[int]) -> Iterator[tuple[int, mupdf.PdfObj]]:
+    """Fonts of a page and of its forms, with the numbers of their objects.
+
+    A tenth of the cost of `get_fonts`. One that is written in the resources has no number and is
+    left out.
+    """
     fonts = mupdf.pdf_dict_gets(resources, "Font")
     for i in range(mupdf.pdf_dict_len(fonts)):
         font = mupdf.pdf_dict_get_val(fonts, i)
-        if mupdf.pdf_is_dict(font):
-            numbers.add(mupdf.pdf_to_num(font))
+        number = mupdf.pdf_to_num(font)
+        if number and mupdf.pdf_is_dict(font):
+            yield number, font
     forms = mupdf.pdf_dict_gets(resources, "XObject")
     for i in range(mupdf.pdf_dict_len(forms)):
         form = mupdf.pdf_dict_get_val(forms, i)
         own, number = mupdf.pdf_dict_gets(form, "Resources"), mupdf.pdf_to_num(form)
         if own.m_internal and number not in seen:
             seen.add(number)
-            _add_font_numbers(own, numbers, seen)
+            yield from _fonts(own, seen)
 
 
-def _is_monospaced(document: pymupdf.Document, xref: int, kind: str) -> bool:
+def _name(font: mupdf.PdfObj) -> str:
+    """A font's name, its bytes as characters, as PyMuPDF gives them in spans."""
+    name = mupdf.pdf_dict_gets(font, "BaseFont")
+    if not name.m_internal or mupdf.pdf_is_null(name):
+        name = mupdf.pdf_dict_gets(font, "Name")
+    return str(mupdf.pdf_to_name(name)).encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _is_monospaced(font: mupdf.PdfObj) -> bool:
     try:
-        if kind == "Type0":
-            return _are_equal(_widths(document, xref), MIN_GLYPHS)
-        return _are_equal(_simple_widths(document, xref), MIN_LETTERS)
-    except (ValueError, RuntimeError):  # damaged: it may still draw its letters
+        if mupdf.pdf_to_name(mupdf.pdf_dict_gets(font, "Subtype")) == "Type0":
+            return _are_equal(_widths(font), MIN_GLYPHS)
+        return _are_equal(_simple_widths(font), MIN_LETTERS)
+    except (ValueError, RuntimeError, mupdf.FzErrorBase):  # damaged: it may still draw its letters
         return False
 
 
@@ -111,31 +115,40 @@ def _bare(name: str) -> str:
     return _NOT_LETTERS.sub("", name)
 
 
-def _simple_widths(document: pymupdf.Document, xref: int) -> Iterator[float]:
+def _simple_widths(font: mupdf.PdfObj) -> Iterator[float]:
     """The widths of a font's ASCII letters, those that it has."""
-    first = document.xref_get_key(xref, "FirstChar")
-    if first[0] != "int":
+    first = mupdf.pdf_dict_gets(font, "FirstChar")
+    if not mupdf.pdf_is_int(first):
         return
-    widths = _NUMBER.finditer(_value(document, xref, "Widths"))
-    for code, width in enumerate(widths, int(first[1])):
-        if code >= _ASCII:
-            return
-        if chr(code).isalpha() and float(width[0]):
-            yield float(width[0])
+    widths = mupdf.pdf_dict_gets(font, "Widths")
+    start = mupdf.pdf_to_int(first)
+    for i in range(min(mupdf.pdf_array_len(widths), _ASCII - start)):
+        if start + i >= 0 and chr(start + i).isalpha():
+            width = float(mupdf.pdf_array_get_real(widths, i))
+            if width:
+                yield width
 
 
-def _widths(document: pymupdf.Document, xref: int) -> Iterator[float]:
+def _widths(font: mupdf.PdfObj) -> Iterator[float]:
     """The widths that a composite font lists, one a glyph."""
-    descendant = _REFERENCE.search(_value(document, xref, "DescendantFonts"))
-    if descendant is None:
-        return
+    descendant = mupdf.pdf_array_get(mupdf.pdf_dict_gets(font, "DescendantFonts"), 0)
+    listed = mupdf.pdf_dict_gets(descendant, "W")
+    at, n = 0, mupdf.pdf_array_len(listed)
     # Either `first [width width ...]`, or `first last width`.
-    for found in _RUNS.finditer(_value(document, int(descendant[1]), "W")):
-        run, first, last, width = found.groups()
-        if run is not None:
-            yield from (float(x[0]) for x in _NUMBER.finditer(run))
+    while at + 1 < n:
+        run = mupdf.pdf_array_get(listed, at + 1)
+        if mupdf.pdf_is_array(run):
+            yield from (
+                float(mupdf.pdf_array_get_real(run, i)) for i in range(mupdf.pdf_array_len(run))
+            )
+            at += 2
+        elif at + 2 < n:
+            first = mupdf.pdf_array_get_int(listed, at)
+            width = float(mupdf.pdf_array_get_real(listed, at + 2))
+            yield from [width] * min(mupdf.pdf_to_int(run) - first + 1, MIN_GLYPHS)
+            at += 3
         else:
-            yield from [float(width)] * min(int(last) - int(first) + 1, MIN_GLYPHS)
+            return
 
 
 def _are_equal(widths: Iterator[float], least: int) -> bool:
@@ -147,14 +160,6 @@ def _are_equal(widths: Iterator[float], least: int) -> bool:
         if high - low >= 1:
             return False
     return count >= least and 0 < low <= MAX_WIDTH
-
-
-def _value(document: pymupdf.Document, xref: int, key: str) -> str:
-    """An entry of an object as it is written; of a reference, what it refers to."""
-    kind, value = document.xref_get_key(xref, key)
-    if kind == "xref":
-        value = document.xref_object(int(value.split()[0]), compressed=True)
-    return str(value) if kind in ("xref", "array") else ""
 
 
 def is_mono(line: Line) -> bool:
