@@ -23,6 +23,7 @@ from cli import (
     export,
     ingest,
     pause,
+    plan,
     provider_jobs,
     quarantine,
     report,
@@ -64,6 +65,7 @@ def quire(
 
 
 app.command("ingest")(ingest.ingest)
+app.command("plan")(plan.plan)
 app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("report")(report.report)

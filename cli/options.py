@@ -72,8 +72,10 @@ def load(lake: str | None) -> Settings:
     return settings if lake is None else settings.with_lake(lake)
 
 
-def open_lake(lake: str | None, *, quiet: bool = False) -> Opened:
+def open_lake(lake: str | None, *, quiet: bool = False, may_be_new: bool = False) -> Opened:
     """The lake that a command reads, and a first line that says which (unless `quiet`).
+
+    One that was asked for has to be there, unless it `may_be_new`.
 
     Raises:
         SettingError: A setting is unknown or cannot work.
@@ -84,7 +86,7 @@ def open_lake(lake: str | None, *, quiet: bool = False) -> Opened:
     if not quiet:
         say(f"lake: {root}")
     if is_local(root):
-        _check_folder(root, given=lake is not None)
+        _check_folder(root, given=lake is not None and not may_be_new)
     return Opened(settings, Lake(root, settings.storage_options), given=lake is not None)
 
 

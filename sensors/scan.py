@@ -20,7 +20,7 @@ import polars as pl
 
 from resources.lake.lake import Lake
 from resources.lake.rates import read_rates
-from resources.landing.listing import SIGHTINGS, Listing, list_landing
+from resources.landing.listing import SIGHTINGS, Listing, list_all, list_landing
 from resources.landing.uris import path_of
 from resources.settings import Settings
 from sensors.batching import Cut, cut_batches, linger_seconds, rule_for
@@ -145,10 +145,7 @@ def _list(settings: Settings, locations: Sequence[str], place: Place, seconds: f
     options = settings.storage_options
     if len(locations) == 1:
         return list_landing(locations[0], options, after=place.after, seconds=seconds)
-    found = [list_landing(location, options) for location in locations]
-    sightings = pl.concat(listing.sightings for listing in found)
-    left = tuple(item for listing in found for item in listing.left)
-    return Listing(sightings.unique("uri", keep="first", maintain_order=True), left)
+    return list_all(locations, options)
 
 
 def _stable(looks: pl.DataFrame, settings: Settings, now: float, *, patient: bool) -> pl.DataFrame:

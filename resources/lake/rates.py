@@ -127,16 +127,17 @@ def default_rates(settings: Settings) -> Rates:
     return Rates(text_page=TEXT_PAGE[settings.layout], ocr_page=OCR_PAGE[settings.ocr])
 
 
-def read_rates(lake: Lake, settings: Settings) -> Rates:
+def read_rates(lake: Lake, settings: Settings, *, keep: bool = True) -> Rates:
     """What this lake's newest runs say, blended with the defaults as far as they say little.
 
     Seconds a page count only from runs of the version of `pages` that readers see, and only if
-    that was made with these settings: layout and OCR decide them.
+    that was made with these settings: layout and OCR decide them. What was read is kept for the
+    next look, unless nothing may be written (`keep`).
 
     Raises:
         LakeError: The lake cannot be read.
     """
-    rows = _recent(lake)
+    rows = _recent(lake, keep=keep)
     if rows.is_empty():
         return default_rates(settings)
     return rates_of(rows, _version_of_pages(lake, settings), default_rates(settings))
@@ -278,7 +279,7 @@ def _version_of_pages(lake: Lake, settings: Settings) -> str | None:
     return str(row["version"]) if same else None
 
 
-def _recent(lake: Lake) -> pl.DataFrame:
+def _recent(lake: Lake, *, keep: bool) -> pl.DataFrame:
     """Rows of the newest `RUNS` runs; only files that came since the last look are read."""
     table = lake.open("usage")
     empty = pl.DataFrame(schema=_schema())
@@ -302,8 +303,9 @@ def _recent(lake: Lake) -> pl.DataFrame:
         found = lake.scan_files("usage", fresh).filter(~is_call).select(_COLUMNS).collect()
         known = pl.concat([known, found]).unique(["run_id", "stage", "micro_batch"])
     rows = _newest_runs(known)
-    value: dict[str, Any] = {"mark": mark, "paths": paths, "rows": _plain(rows)}
-    lake.put(RECENT, json.dumps(value).encode())
+    if keep:
+        value: dict[str, Any] = {"mark": mark, "paths": paths, "rows": _plain(rows)}
+        lake.put(RECENT, json.dumps(value).encode())
     return rows
 
 

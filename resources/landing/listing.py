@@ -7,7 +7,7 @@ Here: what a listing is, whatever it lists. Not here: walking a folder (`local.p
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,7 +16,7 @@ from resources.landing.local import list_folder
 from resources.landing.sightings import SIGHTINGS
 from resources.settings import is_local
 
-__all__ = ["SIGHTINGS", "Listing", "list_landing"]
+__all__ = ["SIGHTINGS", "Listing", "list_all", "list_landing"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,15 @@ def list_landing(
         options = storage_options or {}
         found, left, place = list_objects(location, options, after=after, seconds=seconds)
     return Listing(found, tuple(left), place)
+
+
+def list_all(locations: Sequence[str], storage_options: Mapping[str, str] | None = None) -> Listing:
+    """Several locations as a whole; a file that several of them hold once.
+
+    Raises:
+        SettingError: As `list_landing`, of any of them.
+    """
+    found = [list_landing(location, storage_options) for location in locations]
+    sightings = pl.concat(listing.sightings for listing in found)
+    left = tuple(item for listing in found for item in listing.left)
+    return Listing(sightings.unique("uri", keep="first", maintain_order=True), left)

@@ -20,7 +20,7 @@ from resources.report.escaping import visible
 from resources.settings import REPOSITORY_ROOT, load_settings
 from tests.lakes import ALL_GOOD, make_lake, publish_batch
 
-COMMANDS = ("ingest", "status", "show", "export", "audit", "retry")
+COMMANDS = ("ingest", "plan", "status", "show", "export", "audit", "retry")
 
 
 def _run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:

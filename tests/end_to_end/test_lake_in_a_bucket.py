@@ -121,7 +121,11 @@ def test_a_document_that_is_released_is_tried_again(places: tuple[Place, BucketP
     [
         ("status", "s3://no-such-bucket-here/lake", {}, "there is no such bucket"),
         ("ingest", "s3://no-such-bucket-here/lake", {}, "there is no such bucket"),
-        ("ingest", None, {"aws_endpoint_url": "http://127.0.0.1:9"}, "the store does not answer"),
+        pytest.param(  # a quarter of a minute of patience
+            *("ingest", None, {"aws_endpoint_url": "http://127.0.0.1:9"}),
+            "the store does not answer",
+            marks=pytest.mark.slow,
+        ),
         ("status", "s3://bucket/my lake", {}, "use letters, digits"),
     ],
 )

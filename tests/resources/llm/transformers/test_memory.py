@@ -47,7 +47,7 @@ def test_a_session_without_memory_is_halved(tiny: Settings) -> None:
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("mode", ["padded", "continuous"])
+@pytest.mark.parametrize("mode", ["padded", pytest.param("continuous", marks=pytest.mark.slow)])
 def test_a_request_that_does_not_fit_alone_is_its_own_failure(tiny: Settings, mode: Mode) -> None:
     small, big = make_requests(6, words=20), make_requests(2, words=400, seed=4)
     big = [r for r in big if len(r.messages[1].content.split()) > 100]
