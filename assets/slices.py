@@ -15,6 +15,7 @@ from assets.context import StageContext
 from assets.in_hand import run_tasks
 from io_managers.stage_run import StageRun
 from resources.errors import SOURCE_GONE, DocumentError
+from resources.lake.sources import sources_of
 from resources.landing.copies import Copies, Wanted
 from resources.workers.pool import Task, TaskFailure, TaskResult
 
@@ -60,7 +61,7 @@ def read_in_slices(
     only where there are none does it come back, last, as a failure of all its pages.
     """
     gone: list[TaskResult] = []
-    with Copies(context.settings.storage_options) as copies:
+    with Copies(context.settings.storage_options, sources_of(context.settings)) as copies:
         reading = _Reading(context, copies, gone, slice_pages)
         tasks = reading.tasks(function, jobs)
         for result in _both_ways(context, run, tasks, between):

@@ -246,8 +246,6 @@ def load_settings(
 
 
 def _parse(read: _Reader, root: Path) -> Settings:
-    if read.switch("QUIRE_KEEP_SOURCES", default=False):
-        raise SettingError("QUIRE_KEEP_SOURCES=on is not in this version of Quire: set it to off")
     executor = read.choice("QUIRE_EXECUTOR", "local", "k8s")
     kubernetes = read_kubernetes(read.text("QUIRE_K8S"), root)
     landing = absolute_location(read.text("QUIRE_LANDING", "landing"), root)

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from assets.evals.sampling import SampledPage, sample_pages, seed_of
 from resources.errors import DocumentError
+from resources.lake.sources import sources_of
 from resources.landing.copies import Copies, Wanted
 from resources.settings import Settings
 from resources.workers.pool import Task, TaskResult, WorkerPool
@@ -113,7 +114,7 @@ def make_pictures(
     for page in of_key.values():
         by_document.setdefault(page.doc_id, []).append(page)
     found: dict[str, Picture] = {}
-    with Copies(settings.storage_options) as copies:
+    with Copies(settings.storage_options, sources_of(settings)) as copies:
         drawing = _Drawing(settings, copies, made, seed)
         chosen = {p.name: one_each(p, degradations) if alternate else degradations for p in pages}
         for result in workers.run(drawing.tasks(by_document, chosen)):

@@ -269,7 +269,9 @@ def _scratch(
         own = Lake(str(folder / "lake"))
         context = StageContext(
             lake=own,
-            settings=replace(_asked_at_once(settings), gate="off", lake=own.root),
+            settings=replace(
+                _asked_at_once(settings), gate="off", lake=own.root, keep_sources=False
+            ),
             workers=workers,
             batch=BATCH,
             run_id=run_id,

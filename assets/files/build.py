@@ -23,6 +23,7 @@ from io_managers.stage_run import StageRun
 from io_managers.staging import Staged
 from io_managers.usage import sized
 from resources.errors import SOURCE_GONE, DocumentError, ErrorClass
+from resources.lake.sources import sources_of
 from resources.landing.copies import Copies, Wanted
 from resources.workers.pool import Task
 
@@ -93,6 +94,7 @@ def _triage_all(
     context: StageContext, run: StageRun, sightings: Sequence[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
+    sources = sources_of(context.settings)
     with Copies(context.settings.storage_options) as copies:
 
         def tasks() -> Iterator[Task]:
@@ -119,6 +121,8 @@ def _triage_all(
                 found[uri] = _failed(ErrorClass.INVALID_OUTPUT, fault) if fault else record
             if result.failure is not None:
                 found[uri] = _failed(result.failure.error_class, result.failure.error)
+            if sources is not None and found.get(uri, {}).get("status") == "ok":
+                sources.keep(found[uri]["doc_id"], result.task.payload["path"])
             copies.release(result.task.payload["path"])
             context.progress.report("files", context.batch, len(found), len(sightings))
     for row in sightings:

@@ -12,6 +12,7 @@ from assets.context import StageContext, readable_documents
 from assets.preview import cell, picture, table
 from io_managers.staging import Staged, lake_frame, staged_rows
 from resources.errors import QuireError
+from resources.lake.sources import sources_of
 from resources.landing.copies import Wanted, local_copy
 from resources.workers.pool import Task
 
@@ -107,11 +108,14 @@ def _rendered(
 ) -> Iterator[tuple[str, bytes]]:
     """One page of each document as a picture, with the document's file name, made in a worker."""
     tasks = []
+    sources = sources_of(context.settings)
     with ExitStack() as copies:
         for document in documents:
             wanted = Wanted(document["uri"], document["n_bytes"], sha256=document["doc_id"])
             try:
-                copy = copies.enter_context(local_copy(wanted, context.settings.storage_options))
+                copy = copies.enter_context(
+                    local_copy(wanted, context.settings.storage_options, sources)
+                )
             except QuireError:
                 continue  # said where it was read; a preview has nothing to add
             payload = {

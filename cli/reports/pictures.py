@@ -18,6 +18,7 @@ from cli.document import Document
 from resources.errors import ErrorClass, QuireError
 from resources.lake.find import Found
 from resources.lake.lake import Lake
+from resources.lake.sources import sources_of
 from resources.landing.copies import Wanted, local_copy
 from resources.settings import Settings
 from resources.workers.folders import spool_folder
@@ -49,7 +50,9 @@ def render_sheets(settings: Settings, found: Found, page_numbers: Sequence[int])
     for uri in dict.fromkeys([found.uri, *(str(row["uri"]) for row in found.sightings)]):
         # The owner's file first, and any that may still hold the document: its bytes are hashed.
         try:
-            with local_copy(Wanted(uri, sha256=found.doc_id), settings.storage_options) as copy:
+            with local_copy(
+                Wanted(uri, sha256=found.doc_id), settings.storage_options, sources_of(settings)
+            ) as copy:
                 return _sheets(settings, found, page_numbers, copy.path)
         except QuireError as error:  # a document's class, or a store that cannot be used at all
             reasons.append(f"{getattr(error, 'error_class', ErrorClass.UNREADABLE)}: {error}")

@@ -17,6 +17,7 @@ from io_managers.checkpoints import checkpointed, without_files_that_are_gone
 from resources.lake.batch_states import batch_states
 from resources.lake.lake import Lake
 from resources.lake.snapshot import Finding
+from resources.lake.sources import source_name
 from resources.lake.sweeping import EXPIRE_SECONDS, spent_checkpoints, unused_files
 from resources.landing.uris import path_of
 
@@ -62,8 +63,11 @@ def _sources_gone(lake: Lake, states: pl.DataFrame) -> Iterator[Finding]:
     """Files that went away before their batch was finished with them."""
     waiting = states.filter(pl.col("state").is_in(["waiting", "stuck"]))["batch"]
     files = lake.scan("manifest", ["batch", "uri"]).filter(pl.col("batch").is_in(waiting.to_list()))
-    for batch, uri in files.collect().iter_rows():
-        if uri.startswith("file://") and not os.path.exists(path_of(uri)):
+    known = lake.scan("files", ["batch", "uri", "doc_id"])
+    files = files.join(known, on=["batch", "uri"], how="left")
+    for batch, uri, doc_id in files.collect().iter_rows():
+        gone = uri.startswith("file://") and not os.path.exists(path_of(uri))
+        if gone and not (doc_id and lake.has(source_name(doc_id))):
             yield Finding(
                 "source_gone",
                 uri,

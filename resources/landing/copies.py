@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from resources.errors import DocumentError, EngineError, ErrorClass
 from resources.landing.local import look
@@ -33,6 +33,9 @@ from resources.landing.stores import (
 )
 from resources.landing.uris import FILE, key_of, path_of
 from resources.workers.folders import spool_folder
+
+if TYPE_CHECKING:  # it imports this room's addresses
+    from resources.lake.sources import Sources
 
 MAX_OBJECT: Final = 2 * 2**30
 """Bytes of an object that is read. Copies in hand come to one a worker and one besides, so with 4
@@ -77,7 +80,9 @@ class Copies:
     the context, and those of a killed run at the next one's start (`resources/workers/folders.py`).
     """
 
-    def __init__(self, storage_options: Mapping[str, str]) -> None:
+    def __init__(self, storage_options: Mapping[str, str], sources: Sources | None = None) -> None:
+        """Take how stores are opened, and the documents that the lake keeps, which go before."""
+        self._sources = sources
         self._options = dict(storage_options)
         self._stack = ExitStack()
         self._stop = threading.Event()
@@ -107,8 +112,9 @@ class Copies:
         Raises:
             SettingError: The store cannot be reached or used at all.
             EngineError: The temporary folder cannot be written.
+            LakeError: The documents that the lake keeps cannot be read.
         """
-        source = iter(wanted)
+        source = ((item, self._kept(one)) for item, one in wanted)
         ahead: deque[tuple[T, Wanted, Future[Copy] | None]] = deque()
         following = next(source, None)
         while ahead or following is not None:
@@ -123,6 +129,13 @@ class Copies:
             except DocumentError as error:
                 copy = error
             yield item, copy
+
+    def _kept(self, one: Wanted) -> Wanted:
+        """The same bytes as the lake keeps them, where it does."""
+        if self._sources is None or one.sha256 is None:
+            return one
+        uri = self._sources.uri(one.sha256)
+        return one if uri is None else Wanted(uri, one.n_bytes, sha256=one.sha256)
 
     def release(self, path: str) -> None:
         """Remove a copy that nobody reads any more; a file of the landing zone stays."""
@@ -151,15 +164,18 @@ def _has_room(ahead: deque[tuple[T, Wanted, Future[Copy] | None]], one: Wanted) 
 
 
 @contextmanager
-def local_copy(wanted: Wanted, storage_options: Mapping[str, str]) -> Iterator[Copy]:
+def local_copy(
+    wanted: Wanted, storage_options: Mapping[str, str], sources: Sources | None = None
+) -> Iterator[Copy]:
     """One file's path for as long as the context lasts, checked to be the file that was seen.
 
     Raises:
         DocumentError: `source_missing`, `source_changed`, `too_large` or `unreadable`.
         SettingError: The store cannot be reached or used at all.
         EngineError: The temporary folder cannot be written.
+        LakeError: The documents that the lake keeps cannot be read.
     """
-    with Copies(storage_options) as copies:
+    with Copies(storage_options, sources) as copies:
         ((_, copy),) = copies.each([(None, wanted)])
         if isinstance(copy, DocumentError):
             raise copy

@@ -68,7 +68,7 @@ class InProcessWorkers:
 
 def ingest(settings: Settings, workers: Any) -> None:
     """Take what lies in the landing zone, and run until nothing more can be mended."""
-    lake = Lake(settings.lake)
+    lake = Lake(settings.lake, settings.storage_options)
     tick(lake, settings, [settings.landing], linger=False)
     for _ in range(MAX_ATTEMPTS):
         todo = {*unfinished_batches(lake), *retryable_batches(lake, at_once=True)}

@@ -13,6 +13,7 @@ from typing import Any, Final
 from assets.evals.report.content import PageKey, Pictures
 from assets.evals.report.worst import PagePair
 from resources.errors import ErrorClass, QuireError
+from resources.lake.sources import sources_of
 from resources.landing.copies import Wanted, local_copy
 from resources.settings import Settings
 from resources.workers.pool import WorkerPool
@@ -59,7 +60,9 @@ def pages_of(
     if not uri:
         return {}, dict.fromkeys(numbers, "nobody knows where its document lies")
     try:
-        with local_copy(Wanted(uri, sha256=doc_id), settings.storage_options) as copy:
+        with local_copy(
+            Wanted(uri, sha256=doc_id), settings.storage_options, sources_of(settings)
+        ) as copy:
             payload = {
                 "path": copy.path,
                 "doc_id": doc_id,
