@@ -55,7 +55,13 @@ def started(place: Place, *, files: bool = False, deadline: float = 60) -> bool:
     return False
 
 
-@pytest.mark.parametrize("group", [True, False], ids=["terminal", "kill"])
+@pytest.mark.parametrize(
+    "group",
+    [
+        pytest.param(True, id="terminal"),
+        pytest.param(False, id="kill", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupt_stops_it_at_once_and_the_next_goes_on(tmp_path: Path, *, group: bool) -> None:
     place = make_place(tmp_path / "place", layout="off")
     endless_page(place.landing / "endless.pdf", n_pages=3, page=2)

@@ -18,12 +18,11 @@ from tests.end_to_end.pdfs import plain
 PAGES_EACH = 3
 # Where a place is passed often, once in the middle too.
 WHERE = (*POINTS, "stage.file_staged:7", "stage.checkpoint_recorded:4", "publish.after_commit:5")
-# One of each kind in every run of the tests: some ten seconds each.
+# Before and after the commit, and what goes before, in every run of the tests: some fifteen seconds
+# each. The others are slow; five random kills (`test_random_kills.py`) are in every run too.
 ALWAYS = {
     "manifest.after_take",
-    "contents.claimed",
     "stage.checkpoint_recorded",
-    "publish.after_side_table",
     "publish.before_commit",
     "publish.after_commit",
 }

@@ -59,7 +59,7 @@ def test_a_new_version_reads_what_the_lake_keeps(
     assert lake.read("failures").is_empty()  # rows whose source is gone stay as they are
 
 
-@pytest.mark.parametrize("keep", ["on", "off"])
+@pytest.mark.parametrize("keep", ["on", pytest.param("off", marks=pytest.mark.slow)])
 def test_people_still_see_the_pages(tmp_path: Path, keep: str) -> None:
     place = make_place(tmp_path / "place", keep_sources=keep, layout="off", ocr="off")
     plain(place.landing / "a.pdf")
