@@ -87,9 +87,8 @@ def _unfinished(folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    "moment", [while_it_reads, pytest.param(once_a_side_is_kept, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [while_it_reads, once_a_side_is_kept])
 def test_an_evaluation_killed_half_way_decides_nothing_and_the_next_one_ends(
     place: Place, moment: Callable[[Place, subprocess.Popen[str]], None]
 ) -> None:

@@ -106,6 +106,7 @@ def test_the_aws_variables_alone_are_enough(places: tuple[Place, BucketPlace]) -
     assert "quarantined" in out
 
 
+@pytest.mark.slow
 def test_a_document_that_is_released_is_tried_again(places: tuple[Place, BucketPlace]) -> None:
     _, place = places
     code, _, err = place.run("quarantine", "release", "truncated.pdf")
