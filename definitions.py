@@ -97,15 +97,19 @@ def build_defs(
             *run_sensors(settings),
         ],
         executor=_executor(settings, pods=pools),
-        resources={
-            "settings": dg.ResourceDefinition.hardcoded_resource(settings),
-            "lake": lake_resource(settings),
-            "workers": workers_resource(settings),
-            "progress": progress_resource(progress or Progress()),
-            "process": process_resource,
-            "delta": delta_io_manager,
-        },
+        resources=_resources(settings, progress or Progress()),
     )
+
+
+def _resources(settings: Settings, progress: Progress) -> dict[str, dg.ResourceDefinition]:
+    return {
+        "settings": dg.ResourceDefinition.hardcoded_resource(settings),
+        "lake": lake_resource(settings),
+        "workers": workers_resource(settings),
+        "progress": progress_resource(progress),
+        "process": process_resource,
+        "delta": delta_io_manager,
+    }
 
 
 def _batch_jobs(

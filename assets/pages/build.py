@@ -38,7 +38,7 @@ SERVED_SLICE_PAGES: Final = 4
 """The same where a server reads: images of so many pages lie in the temporary folder until they
 are taken, 11 MB each."""
 CHEAP_SLICE_PAGES: Final = 64
-"""The same where no page can take long, without OCR and layout: a fifth of a second."""
+"""The same where no page can take long, without OCR and layout: some 0.3 s of work."""
 _READ_BY: Final = {"ocr": "ocr", "mixed": "ocr"}
 _GIVEN: Final = ("version", "batch", "doc_id", "input_sha256")
 _COLUMNS: Final = tuple(c for c in PAGES.columns if c not in _GIVEN)

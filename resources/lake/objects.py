@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,7 +97,7 @@ class Objects:
         """Write a small object whole: a reader sees the old bytes or the new ones."""
         with told_as_lake_error(f"cannot write {path}", self.root):
             if self.local:
-                _replace_file(Path(self.root) / path, data)
+                replace_file(Path(self.root) / path, [data])
                 return
             filesystem, root = self.filesystem()
             filesystem.pipe_file(f"{root}/{path}", data)
@@ -187,12 +187,21 @@ class Objects:
         self.put("_quire/writable", b"ok\n")
 
 
-def _replace_file(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
+def replace_file(path: Path, chunks: Iterable[bytes], incoming: Path | None = None) -> None:
+    """Write a file whole, or not at all where making its chunks fails.
+
+    Args:
+        path: Its name; the folder is made.
+        chunks: Its bytes.
+        incoming: Where it lies until it is whole, on the same disk; beside its name when not given.
+    """
+    folder = incoming or path.parent
+    for needed in (folder, path.parent):
+        needed.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder, prefix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)

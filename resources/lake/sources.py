@@ -10,18 +10,19 @@ again, and readers hash it as they hash any source. Nothing removes it.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from resources.lake.lake import TEMPORARY, Lake
+from resources.errors import DocumentError, ErrorClass
+from resources.lake.lake import Lake
+from resources.lake.objects import replace_file
 from resources.lake.store_errors import told_as_lake_error
 from resources.landing.uris import object_uri, uri_of
 from resources.settings import Settings
 
 FOLDER: Final = "_sources"
+_CHUNK: Final = 2**20
 _INCOMING: Final = "_quire/incoming"
 """Where a killed process's half-written file is found and removed (`sweeping.py`)."""
 
@@ -60,7 +61,11 @@ class Sources:
         return object_uri(scheme, bucket, f"{prefix}/{name}".lstrip("/"))
 
     def keep(self, doc_id: str, path: str) -> bool:
-        """Keep a document that was read from a path; False where the file has changed since.
+        """Keep a document that was read from a path.
+
+        Returns:
+            False where the file changed or went since, or can no longer be read. That is not told
+            here: whoever reads the document next meets the same, and records it.
 
         Raises:
             LakeError: The lake cannot be written.
@@ -69,44 +74,42 @@ class Sources:
         if self.lake.has(name):
             return True
         with told_as_lake_error(f"cannot keep {name}", self.lake.root):
-            return self._in_folder(name, path) if self.lake.local else self._in_bucket(name, path)
-
-    def _in_folder(self, name: str, path: str) -> bool:
-        incoming, final = Path(self.lake.root) / _INCOMING, Path(self.lake.root) / name
-        incoming.mkdir(parents=True, exist_ok=True)
-        handle, copy = tempfile.mkstemp(dir=incoming, prefix=TEMPORARY)
-        try:
-            with os.fdopen(handle, "wb") as file, open(path, "rb") as source:
-                shutil.copyfileobj(source, file, 2**20)
-                file.flush()
-                os.fsync(file.fileno())
-            if not _is_it(name, copy):
+            try:
+                if self.lake.local:
+                    root = Path(self.lake.root)
+                    replace_file(root / name, _chunks(path, doc_id), root / _INCOMING)
+                else:
+                    self._put(name, path, doc_id)
+            except DocumentError:
                 return False
-            final.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(copy, final)
-        except FileNotFoundError:
-            if os.path.exists(path):
-                raise
-            return False
-        finally:
-            Path(copy).unlink(missing_ok=True)
         return True
 
-    def _in_bucket(self, name: str, path: str) -> bool:
+    def _put(self, name: str, path: str, doc_id: str) -> None:
+        for _ in _chunks(path, doc_id):
+            pass  # no store is asked for what is no longer the document
         filesystem, root = self.lake.filesystem()
-        if not _is_it(name, path):
-            return False
         filesystem.put_file(path, f"{root}/{name}")
-        if _is_it(name, path):
-            return True
-        self.lake.delete(name)  # it changed while it was sent
-        return False
+        try:
+            for _ in _chunks(path, doc_id):
+                pass
+        except DocumentError:
+            self.lake.delete(name)  # it changed while it was sent
+            raise
 
 
-def _is_it(name: str, path: str) -> bool:
-    """Whether a file has the content that a name says."""
+def _chunks(path: str, doc_id: str) -> Iterator[bytes]:
+    """A file's bytes, which have to be the document's: else the last chunk is not the end.
+
+    Raises:
+        DocumentError: The file cannot be read, or is another one.
+    """
+    digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == Path(name).stem
-    except FileNotFoundError:
-        return False
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                yield chunk
+    except OSError as error:
+        raise DocumentError(ErrorClass.UNREADABLE, f"cannot be read: {error}") from error
+    if digest.hexdigest() != doc_id:
+        raise DocumentError(ErrorClass.SOURCE_CHANGED, "the file changed after it was read")
